@@ -1,0 +1,73 @@
+"""Scans in, citable Documents out.
+
+>>> from qwen_ocr_loader import Reader
+>>> for page in Reader(engine="local").read("scan.pdf"):
+...     print(page.page, page.text)
+
+LangChain's loader is in ``qwen_ocr_loader.langchain``, LlamaIndex's reader in ``qwen_ocr_loader.llama_index``. The
+names below load their modules when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .download import Download
+    from .engines.base import Engine, Scan
+    from .engines.fake import FakeEngine
+    from .engines.local import LocalEngine
+    from .errors import EngineError, MissingDependency, OCRError, SourceError
+    from .geometry import Point, Quad
+    from .options import Options
+    from .reader import Reader, ReadPage, Report
+    from .results import Field, Line, PageResult, Table, Usage
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Download",
+    "Engine",
+    "EngineError",
+    "FakeEngine",
+    "Field",
+    "Line",
+    "LocalEngine",
+    "MissingDependency",
+    "OCRError",
+    "Options",
+    "PageResult",
+    "Point",
+    "Quad",
+    "ReadPage",
+    "Reader",
+    "Report",
+    "Scan",
+    "SourceError",
+    "Table",
+    "Usage",
+]
+
+_HOMES = {
+    "download": ("Download",),
+    "engines.base": ("Engine", "Scan"),
+    "engines.fake": ("FakeEngine",),
+    "engines.local": ("LocalEngine",),
+    "errors": ("EngineError", "MissingDependency", "OCRError", "SourceError"),
+    "geometry": ("Point", "Quad"),
+    "options": ("Options",),
+    "reader": ("ReadPage", "Reader", "Report"),
+    "results": ("Field", "Line", "PageResult", "Table", "Usage"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

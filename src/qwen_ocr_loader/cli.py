@@ -1,0 +1,149 @@
+"""The command line: ``qwen-ocr read FILE…`` and ``qwen-ocr engines``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from . import __version__
+from .download import Download
+from .engines import engine_factories
+from .errors import OCRError
+from .options import ErrorPolicy, Options, Rasterizer, TextLayerPolicy
+from .reader import Reader
+from .render import markdown
+from .tasks import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .reader import ReadPage, Report
+
+FORMATS = ("text", "markdown", "json", "jsonl")
+DEFAULTS = Options()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, or that of the first error's class."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.INFO if asked.verbose else logging.WARNING)
+    try:
+        code: int = asked.run(asked)
+    except OCRError as error:
+        print(f"qwen-ocr: {error}", file=sys.stderr)
+        return error.exit_code
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="qwen-ocr", description="Scans in, citable text out.")
+    parser.add_argument("--version", action="version", version=f"qwen-ocr {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is going on, on stderr")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_read(commands.add_parser("read", help="read images and PDFs, text to stdout"))
+    engines = commands.add_parser("engines", help="what is installed, what it can do, what is missing")
+    engines.set_defaults(run=_engines)
+    return parser
+
+
+def _add_read(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_read)
+    add = parser.add_argument
+    add("sources", nargs="+", metavar="FILE", help="a file, folder or URL; - for standard input")
+    add("-f", "--format", choices=FORMATS, default="text", help="of the output (default: %(default)s)")
+    add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    add("-e", "--engine", default=DEFAULTS.engine, help="auto, local, NAME or NAME:MODEL (default: %(default)s)")
+    add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
+    add("-p", "--pages", help="for example 1,3-5,9-")
+    add("--password", help="for encrypted PDFs")
+    add("--text-layer", choices=TextLayerPolicy.__args__, default=DEFAULTS.text_layer, help="(default: %(default)s)")  # type: ignore[attr-defined]
+    add("--dpi", type=int, default=DEFAULTS.dpi, help="of rendered PDF pages (default: %(default)s)")
+    add("--rasterizer", choices=Rasterizer.__args__, default=DEFAULTS.rasterizer, help="(default: %(default)s)")  # type: ignore[attr-defined]
+    add("--on-error", choices=ErrorPolicy.__args__, default="skip", help="of a page or file (default: %(default)s)")  # type: ignore[attr-defined]
+    add("--glob", default=DEFAULTS.glob, help="which files of a folder (default: %(default)s)")
+    add("--allow-private", action="store_true", help="let URLs point into private networks")
+    add("--no-progress", action="store_true", help="no progress bar, also in a terminal")
+
+
+def _read(asked: argparse.Namespace) -> int:
+    reader = Reader(
+        engine=asked.engine,
+        task=asked.task or DEFAULTS.task,
+        pages=asked.pages,
+        password=asked.password,
+        text_layer=asked.text_layer,
+        dpi=asked.dpi,
+        rasterizer=asked.rasterizer,
+        on_error=asked.on_error,
+        glob=asked.glob,
+        download=Download(allow_private=asked.allow_private),
+        show_progress=sys.stderr.isatty() and not asked.no_progress,
+    )
+    sources = [sys.stdin.buffer if source == "-" else source for source in asked.sources]
+    with _output(asked.output) as out:
+        _write(reader.pages(sources), asked.format, out)
+    return _tell(reader.report)
+
+
+@contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        return
+    with Path(path).open("w", encoding="utf-8") as file:
+        yield file
+
+
+def _write(pages: Iterable[ReadPage], form: str, out: TextIO) -> None:
+    match form:
+        case "json":
+            files = [
+                {"source": origin.name, "pages": [page.result.to_dict() for page in group]}
+                for origin, group in groupby(pages, key=lambda page: page.origin)
+            ]
+            print(json.dumps(files[0] if len(files) == 1 else files, ensure_ascii=False, indent=1), file=out)
+        case "jsonl":
+            for page in pages:
+                row = {"source": page.origin.name, **page.result.to_dict()}
+                print(json.dumps(row, ensure_ascii=False), file=out, flush=True)
+        case _:
+            for i, page in enumerate(pages):
+                text = markdown(page.result) if form == "markdown" else page.result.text
+                print("\f" * (i > 0) + text, file=out, flush=True)
+
+
+def _tell(report: Report) -> int:
+    """Failures to stderr, one a line; the exit code is that of the first."""
+    for name in report.skipped:
+        print(f"skipped, neither image nor PDF: {name}", file=sys.stderr)
+    for failure in report.failures:
+        print(f"failed: {failure.error}", file=sys.stderr)
+    return report.failures[0].error.exit_code if report.failures else 0
+
+
+def _engines(asked: argparse.Namespace) -> int:
+    del asked
+    for name, point in engine_factories().items():
+        kind: Any = point.load()
+        missing = [package for package in getattr(kind, "requires", ()) if find_spec(package) is None]
+        state = f"missing {', '.join(missing)}; type: pip install 'qwen-ocr-loader[{name}]'" if missing else "ready"
+        print(f"{name:<10} {state}")
+        print(f"{'':<10} {', '.join(task for task in TASKS if task in kind.tasks)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Engines by name: ours and anybody's come through the same entry-point group, ``qwen_ocr_loader.engines``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingDependency, did_you_mean
+from .base import Engine, Scan, refuse_unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["GROUP", "Engine", "Scan", "able_engines", "engine_factories", "make_engine", "refuse_unsupported"]
+
+GROUP = "qwen_ocr_loader.engines"
+logger = logging.getLogger("qwen_ocr_loader")
+
+
+def engine_factories() -> Mapping[str, Any]:
+    """Engine names to what makes them, as entry points (not loaded yet), sorted by name."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+
+
+def make_engine(spec: str | Engine) -> Engine:
+    """The engine for ``"NAME"`` or ``"NAME:MODEL"``; an engine object is given back as it is.
+
+    ``"auto"`` is ``dashscope`` where ``DASHSCOPE_API_KEY`` is set, else ``local``, and says so in a log line.
+
+    Raises:
+        ValueError: No engine of that name is installed.
+        TypeError: Neither a name nor an engine.
+        MissingDependency: What the engine needs is not installed.
+    """
+    if not isinstance(spec, str):
+        if isinstance(spec, Engine):
+            return spec
+        raise TypeError(f"engine: want a name or an engine object, not {type(spec).__name__}")
+    name, _, model = spec.partition(":")
+    if name == "auto":
+        name = _automatic()
+    factories = engine_factories()
+    if name not in factories:
+        raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *factories])}")
+    try:
+        factory = factories[name].load()
+    except ImportError as error:
+        raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
+    engine: Engine = factory(model=model) if model else factory()
+    return engine
+
+
+def able_engines(task: str) -> Iterator[str]:
+    """Names of the installed engines that can do ``task``, the fake one left out."""
+    for name, point in engine_factories().items():
+        try:
+            tasks = point.load().tasks
+        except ImportError:
+            continue  # an engine whose own package is broken cannot help
+        if name != "fake" and task in tasks:
+            yield name
+
+
+def _automatic() -> str:
+    """``dashscope`` where it is installed and has a key, else ``local``; said once for each choice."""
+    cloud = bool(os.environ.get("DASHSCOPE_API_KEY")) and "dashscope" in engine_factories()
+    chosen = "dashscope" if cloud else "local"
+    if chosen not in _said:
+        _said.add(chosen)
+        logger.info("engine='auto': using %r", chosen)
+    return chosen
+
+
+_said: set[str] = set()

@@ -1,0 +1,85 @@
+"""The engine contract: a page's pixels in, a ``PageResult`` out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from ..errors import UnsupportedTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ..images import PageImage
+    from ..results import PageResult, Unit
+    from ..tasks import Task, TaskName
+
+
+class Scan(NamedTuple):
+    """A page as an engine gets it.
+
+    Attributes:
+        page: 0-based.
+        width, height: Of the page as displayed, in ``unit``; they go into the result unchanged.
+        unit: ``"px"`` or ``"pt"``.
+        image: The whole page's pixels as displayed; a fraction of the image is a fraction of the page.
+    """
+
+    page: int
+    width: float
+    height: float
+    unit: Unit
+    image: PageImage
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Reads one page at a time.
+
+    An engine holds settings only, so that it pickles and can be shared between threads; clients and models open at
+    first use. It starts no threads and keeps no order: ``Reader`` alone knows concurrency, cache and error policy. Its
+    quads are fractions of the scan's image, None where it knows none; ``text[line.start:line.end] == line.text`` for
+    its lines.
+
+    Attributes:
+        name: For metadata, for example ``"local:PP-OCRv6-small"``.
+        tasks: The tasks it can do.
+        at_once: Pages worth having in flight; ``None`` for as many as the reader allows.
+        settings: Everything that can change what it reads, as one string; never a key. Part of ids and cache keys.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def tasks(self) -> frozenset[TaskName]: ...  # noqa: D102
+    @property
+    def at_once(self) -> int | None: ...  # noqa: D102
+    @property
+    def settings(self) -> str: ...  # noqa: D102
+
+    def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
+        """Read the page.
+
+        Raises:
+            EngineError: It could not; ``retryable`` says whether the same call may succeed later.
+        """
+        ...
+
+    async def aread(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
+        """``read`` without blocking the event loop."""
+        ...
+
+
+def refuse_unsupported(engine: Engine, tasks: Sequence[Task], able: Callable[[str], Iterable[str]]) -> None:
+    """Raise ``UnsupportedTask`` for the first task the engine cannot do, before anything is spent.
+
+    Args:
+        engine: The engine that was asked.
+        tasks: What it was asked for.
+        able: Names of the engines that can do a task.
+    """
+    for task in tasks:
+        if task.name not in engine.tasks:
+            others = ", ".join(f"engine={name!r}" for name in able(task.name)) or "none that is installed"
+            raise UnsupportedTask(
+                f"{engine.name} cannot do task={task.name!r}; engines that can: {others}", engine=engine.name
+            )

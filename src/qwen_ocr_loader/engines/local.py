@@ -1,0 +1,108 @@
+"""The embedded engine: PP-OCRv6 on onnxruntime, offline, its models inside the ``rapidocr`` package."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..geometry import Quad
+from ..layout import TextBox, compose
+from ..results import PageResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..images import PageImage
+    from ..tasks import Task, TaskName
+    from .base import Scan
+
+FAMILY = "PP-OCRv6-"
+MODELS = ("small",)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """Reads Chinese, Japanese and Latin-script text on this machine: line quads, text and confidence.
+
+    No key, no network, no system package. It does not read Korean, Cyrillic, Arabic or Indic scripts.
+
+    Attributes:
+        model: ``"small"`` or ``"PP-OCRv6-small"``: the models that ship inside ``rapidocr``.
+        threads: Processor threads for one page; None for all cores this process may use.
+
+    Raises:
+        ValueError: An unknown model.
+    """
+
+    model: str = "small"
+    threads: int | None = None
+
+    tasks: ClassVar[frozenset[TaskName]] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
+    requires: ClassVar[tuple[str, ...]] = ("rapidocr", "onnxruntime")
+    at_once: ClassVar[int | None] = 2  # one is recognised while the next is rendered
+
+    def __post_init__(self) -> None:
+        if self.model.removeprefix(FAMILY) not in MODELS:
+            raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
+
+    @property
+    def name(self) -> str:
+        """As in ``metadata["ocr_engine"]``."""
+        return f"local:{FAMILY}{self.model.removeprefix(FAMILY)}"
+
+    @property
+    def settings(self) -> str:
+        """The model: threads do not change what is read."""
+        return self.model.removeprefix(FAMILY)
+
+    def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
+        """Read the page's lines and put them into reading order; the tasks it can do all give the same result.
+
+        Raises:
+            MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed.
+        """
+        from .ppocr import shared
+
+        pixels = _bgr(scan.image)
+        height, width = pixels.shape[:2]
+        boxes = [
+            TextBox(line.text, Quad.from_pixels(line.corners.tolist(), width, height), round(line.score, 4))
+            for line in shared(self.threads or _cores()).read(pixels)
+        ]
+        text, lines = compose(boxes, scan.width, scan.height)
+        return PageResult(
+            page=scan.page,
+            width=scan.width,
+            height=scan.height,
+            unit=scan.unit,
+            text=text,
+            lines=lines,
+            engine=self.name,
+            tasks=tuple(task.name for task in tasks),
+        )
+
+    async def aread(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
+        """``read`` in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(self.read, scan, tasks)
+
+
+def _cores() -> int:
+    """Cores this process may run on: fewer than the machine's inside a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _bgr(image: PageImage) -> NDArray[np.uint8]:
+    """Pixels as the models want them: height x width x 3, blue first."""
+    import numpy as np
+
+    pixels = np.asarray(image.pixels())
+    planes = np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels[:, :, ::-1]
+    return np.ascontiguousarray(planes)

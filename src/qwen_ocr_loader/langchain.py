@@ -1,0 +1,136 @@
+"""LangChain's door: ``QwenOCRLoader`` and ``QwenOCRBlobParser``, thin over ``Reader``."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Unpack
+
+from .errors import MissingDependency
+from .reader import Reader
+from .render import arecords, records
+from .source import remember
+
+try:
+    from langchain_core.document_loaders import BaseBlobParser, BaseLoader
+    from langchain_core.documents import Document
+except ImportError as error:
+    raise MissingDependency(
+        "the LangChain loader needs langchain-core; type: pip install 'qwen-ocr-loader[langchain]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from langchain_core.documents.base import Blob
+
+    from .options import OptionArgs
+    from .reader import Report
+    from .render import Record
+    from .source import SourceLike
+
+__all__ = ["QwenOCRBlobParser", "QwenOCRLoader"]
+
+
+class QwenOCRLoader(BaseLoader):
+    """Load images and PDFs as Documents: one a page, in page order, with a box for every line.
+
+    Setup:
+        .. code-block:: bash
+
+            pip install 'qwen-ocr-loader[langchain,local]'
+
+    Instantiate:
+        .. code-block:: python
+
+            from qwen_ocr_loader.langchain import QwenOCRLoader
+
+            loader = QwenOCRLoader("contract.pdf")
+
+    Lazy load:
+        .. code-block:: python
+
+            for doc in loader.lazy_load():
+                print(doc.metadata["page_number"], doc.page_content[:80])
+
+    Async load, with pages in flight together:
+        .. code-block:: python
+
+            async for doc in loader.alazy_load():
+                ...
+
+    Args:
+        source: A path, folder, http(s) or fsspec URL, bytes, binary file, LangChain ``Blob``, PIL image, or an iterable
+            of these. Nothing is opened before the first Document is asked for; an iterator is remembered, so that the
+            loader can be loaded twice.
+        **options: As described in ``qwen_ocr_loader.Options``.
+
+    Attributes:
+        reader: The ``Reader`` behind it.
+
+    Raises:
+        TypeError: An unknown option; the message has the nearest one.
+        ValueError: A value no option takes.
+    """
+
+    def __init__(self, source: SourceLike, **options: Unpack[OptionArgs]) -> None:
+        self.source = remember(source)
+        self.reader = Reader(**options)
+
+    @property
+    def report(self) -> Report:
+        """What the last run did: pages, failures, usage."""
+        return self.reader.report
+
+    def lazy_load(self) -> Generator[Document]:
+        """Yield the Documents one by one.
+
+        Raises:
+            OCRError: A page or file cannot be read, under ``on_error="raise"``.
+        """
+        for record in records(self.reader, self.source):
+            yield _document(record)
+
+    async def alazy_load(self) -> AsyncGenerator[Document]:
+        """Yield the Documents one by one, with up to ``concurrency`` pages in flight; the event loop stays free."""
+        async with aclosing(arecords(self.reader, self.source)) as made:
+            async for record in made:
+                yield _document(record)
+
+
+class QwenOCRBlobParser(BaseBlobParser):
+    """``QwenOCRLoader`` as a blob parser, for ``GenericLoader`` and as ``images_parser`` of other loaders.
+
+    Args:
+        **options: As described in ``qwen_ocr_loader.Options``.
+
+    Raises:
+        TypeError: An unknown option; the message has the nearest one.
+        ValueError: A value no option takes.
+    """
+
+    def __init__(self, **options: Unpack[OptionArgs]) -> None:
+        self.reader = Reader(**options)
+
+    @property
+    def report(self) -> Report:
+        """What the last run did: pages, failures, usage."""
+        return self.reader.report
+
+    def lazy_parse(self, blob: Blob) -> Generator[Document]:
+        """Yield the blob's Documents; the blob's own metadata is kept.
+
+        Raises:
+            OCRError: A page cannot be read, under ``on_error="raise"``.
+        """
+        for record in records(self.reader, blob):
+            yield _document(record)
+
+    async def alazy_parse(self, blob: Blob) -> AsyncGenerator[Document]:
+        """``lazy_parse`` with up to ``concurrency`` pages in flight."""
+        async with aclosing(arecords(self.reader, blob)) as made:
+            async for record in made:
+                yield _document(record)
+
+
+def _document(record: Record) -> Document:
+    return Document(page_content=record.text, metadata=record.metadata, id=record.id)

@@ -1,0 +1,165 @@
+"""LlamaIndex's door: ``QwenOCRReader``, thin over ``Reader``."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any, Unpack
+
+from .download import Download
+from .errors import MissingDependency
+from .reader import Reader
+from .render import arecords, excluded, records
+
+try:
+    from llama_index.core.readers.base import BasePydanticReader
+    from llama_index.core.schema import Document
+    from pydantic import PrivateAttr, model_serializer
+except ImportError as error:
+    raise MissingDependency(
+        "the LlamaIndex reader needs llama-index-core; type: pip install 'qwen-ocr-loader[llama-index]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+
+    from fsspec import AbstractFileSystem
+
+    from .options import OptionArgs
+    from .reader import Report
+    from .render import Record
+    from .source import SourceLike
+
+__all__ = ["QwenOCRReader"]
+
+SUFFIXES = (
+    *(".pdf", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
+    *(".heic", ".heif", ".jp2", ".j2k", ".ico", ".icns", ".sgi", ".rgb"),
+)
+NEVER_WRITTEN = frozenset({"password", "fs"})
+"""Options that stay out of ``to_dict()``: a secret, and a live connection."""
+
+
+class QwenOCRReader(BasePydanticReader):
+    """Read images and PDFs as Documents: one a page, in page order, with a box for every line.
+
+    >>> QwenOCRReader(engine="local").load_data("scan.pdf")
+    >>> SimpleDirectoryReader("inbox", file_extractor=QwenOCRReader.file_extractor()).load_data()
+
+    Metadata keys other than ``source``, ``file_name``, ``page_label`` and ``field.*`` are hidden from embedding models
+    and LLMs, so they take no room in a chunk. ``to_dict()`` and ``repr`` hold neither passwords nor keys; it pickles.
+
+    Args:
+        **options: As described in ``qwen_ocr_loader.Options``.
+
+    Raises:
+        TypeError: An unknown option; the message has the nearest one.
+        ValueError: A value no option takes.
+    """
+
+    _given: dict[str, Any] = PrivateAttr()
+    _reader: Reader = PrivateAttr()
+
+    def __init__(self, **options: Unpack[OptionArgs]) -> None:
+        super().__init__()
+        given: dict[str, Any] = dict(options)
+        if isinstance(given.get("download"), dict):  # as to_dict() wrote it
+            given["download"] = Download(**given["download"])
+        given.pop("is_remote", None)
+        self._given = given
+        self._reader = Reader(**given)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """As written by ``to_dict()``."""
+        return "QwenOCRReader"
+
+    @classmethod
+    def file_extractor(cls, **options: Unpack[OptionArgs]) -> dict[str, QwenOCRReader]:
+        """One reader for every suffix it reads, for ``SimpleDirectoryReader(file_extractor=...)``."""
+        return dict.fromkeys(SUFFIXES, cls(**options))
+
+    @property
+    def report(self) -> Report:
+        """What the last run did: pages, failures, usage."""
+        return self._reader.report
+
+    def lazy_load_data(
+        self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
+    ) -> Generator[Document]:
+        """Yield the Documents one by one.
+
+        Args:
+            file: A path, folder, http(s) or fsspec URL, bytes, binary file, PIL image, or an iterable of these.
+            extra_info: Metadata for every Document; its ``file_*`` keys win over ours, ours over its others.
+            fs: The fsspec filesystem that the path is in.
+
+        Raises:
+            OCRError: A page or file cannot be read, under ``on_error="raise"``.
+        """
+        for record in records(self._reader_for(fs), file):
+            yield _document(record, extra_info or {})
+
+    def load_data(
+        self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
+    ) -> list[Document]:
+        """All Documents; arguments as for ``lazy_load_data``."""
+        return list(self.lazy_load_data(file, extra_info, fs))
+
+    async def astream_data(
+        self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
+    ) -> AsyncGenerator[Document]:
+        """``lazy_load_data`` as an async generator, with up to ``concurrency`` pages in flight."""
+        async with aclosing(arecords(self._reader_for(fs), file)) as made:
+            async for record in made:
+                yield _document(record, extra_info or {})
+
+    async def aload_data(
+        self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
+    ) -> list[Document]:
+        """All Documents, read with pages in flight together; arguments as for ``lazy_load_data``."""
+        return [document async for document in self.astream_data(file, extra_info, fs)]
+
+    async def alazy_load_data(
+        self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
+    ) -> Iterable[Document]:
+        """Awaitable, as LlamaIndex wants it; ``astream_data`` gives Documents as they are read."""
+        return await self.aload_data(file, extra_info, fs)
+
+    def _reader_for(self, fs: AbstractFileSystem | None) -> Reader:
+        if fs is not None:
+            self._reader = Reader(**{**self._given, "fs": fs})
+        return self._reader
+
+    @model_serializer(mode="plain")
+    def custom_model_dump(self) -> dict[str, Any]:  # type: ignore[override]  # a plain serializer takes no handler
+        """The options that were given, in JSON's terms; an engine object as its name."""
+        written = {name: _plain(value) for name, value in self._given.items() if name not in NEVER_WRITTEN}
+        return {**written, "class_name": self.class_name()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"given": self._given}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["given"])  # type: ignore[misc]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "aread"):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _document(record: Record, extra_info: Mapping[str, Any]) -> Document:
+    of_the_file = {key: value for key, value in extra_info.items() if key.startswith("file_")}
+    metadata = {**extra_info, **record.metadata, **of_the_file}
+    hidden = excluded(metadata)
+    return Document(
+        text=record.text,
+        metadata=metadata,
+        id_=record.id,
+        excluded_embed_metadata_keys=hidden,
+        excluded_llm_metadata_keys=list(hidden),
+    )

@@ -1,0 +1,195 @@
+"""Sources become pages, one at a time: their size, label and own text now, their picture when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from .errors import UnsupportedSource
+from .images import open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from .images import PageImage
+    from .pdf import PDFDocument
+    from .results import Unit
+    from .source import Source
+    from .textlayer import TextLayer
+
+TextLayerUse = Literal["auto", "never", "only"]
+Rasterizer = Literal["pdfium", "pdf2image"]
+
+
+class Page(Protocol):
+    """A page as displayed: turned by EXIF or ``/Rotate``, cut to its visible box.
+
+    Attributes:
+        number: 0-based.
+        label: As a viewer's page box shows it ("iv"); the 1-based number where the file has none.
+        width, height: In ``unit``: ``"px"`` of an image, ``"pt"`` (1/72 inch) of a PDF's page.
+        text_layer: The page's own text and whether it can be trusted; None for images, and where it was not asked for.
+    """
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def width(self) -> float: ...
+    @property
+    def height(self) -> float: ...
+    @property
+    def unit(self) -> Unit: ...
+    @property
+    def text_layer(self) -> TextLayer | None: ...
+
+    def image(self) -> PageImage:
+        """Render or decode it now; from any thread, until its ``Pages`` is closed.
+
+        Raises:
+            DamagedSource: This page cannot be drawn; others may.
+            OCRError: The pages are closed.
+        """
+
+
+class Pages(Protocol):
+    """An open file's pages; a context manager.
+
+    Attributes:
+        count: At least 1.
+        info: Of a PDF: title, author, producer, creator, creationdate, moddate (ISO 8601), ``""`` where absent; else empty.
+    """
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def info(self) -> Mapping[str, str]: ...
+
+    def page(self, number: int) -> Page:
+        """Page ``number`` (0-based).
+
+        Raises:
+            IndexError: There is no such page.
+            DamagedSource: It cannot be loaded; others may.
+        """
+
+    def close(self) -> None:
+        """Let go of the file; closing twice does nothing."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_pages(
+    source: Source,
+    *,
+    password: str | None = None,
+    text_layer: TextLayerUse = "auto",
+    dpi: float = 200,
+    rasterizer: Rasterizer = "pdfium",
+) -> Pages:
+    """Open a PDF or an image file; no page is read yet.
+
+    Args:
+        source: What to open.
+        password: Of a PDF; not looked at where it opens without.
+        text_layer: ``"auto"`` judges each PDF page's own text and takes its lines where sound, ``"only"`` takes them
+            whatever they are, ``"never"`` does not look.
+        dpi: Resolution PDF pages are rendered at, pixels a real inch.
+        rasterizer: Who renders PDF pages. Text, labels and sizes come from PDFium either way.
+
+    Raises:
+        UnsupportedSource: Neither a PDF nor an image.
+        EmptySource, EncryptedPDF, DamagedSource, SourceTooLarge: As their names say.
+        MissingDependency: pdf2image or Poppler is asked for and not installed.
+    """
+    if source.mime == "application/pdf":
+        return PDFPages(source, password, text_layer, dpi, rasterizer)
+    if source.mime.startswith("image/") or source.mime == "application/x-npy":
+        return open_image(source)
+    from .filetypes import READABLE
+
+    known = ", ".join(READABLE)
+    raise UnsupportedSource(f"{source.mime or 'of unknown kind'}; give one of {known}", source=source.name)
+
+
+@dataclass(frozen=True, slots=True)
+class PDFPage:
+    """One page of a PDF; holds nothing of PDFium's."""
+
+    pages: PDFPages = field(repr=False)
+    number: int
+    label: str
+    width: float
+    height: float
+    text_layer: TextLayer | None
+    unit: Unit = "pt"
+
+    def image(self) -> PageImage:
+        """Render it; see ``Page.image``."""
+        return self.pages.image(self.number)
+
+
+class PDFPages:
+    """The pages of a PDF, read one by one; see ``Pages``."""
+
+    def __init__(
+        self, source: Source, password: str | None, text_layer: TextLayerUse, dpi: float, rasterizer: Rasterizer
+    ) -> None:
+        from .pdf import PDFDocument
+        from .user_units import UserUnits
+
+        if rasterizer == "pdf2image":
+            from .poppler import check_poppler
+
+            check_poppler()
+        self._source, self._password, self._rasterizer = source, password, rasterizer
+        self._text_layer, self._dpi = text_layer, dpi
+        self._document: PDFDocument = PDFDocument(source, password)
+        self._units = UserUnits(source)
+        self.count = self._document.count
+        self.info: Mapping[str, str] = self._document.info()
+
+    def page(self, number: int) -> PDFPage:
+        """Load the page once: its box, turn, label and text; then let go of it."""
+        from .pdf import frame_of
+        from .pdf_objects import page_objects
+        from .textlayer import read_text_layer
+
+        if not 0 <= number < self.count:
+            raise IndexError(f"page {number} of {self.count}")
+        with self._document.page(number) as page:
+            frame, layer = frame_of(page), None
+            unit = self._units.of(page)
+            if self._text_layer != "never":
+                layer = read_text_layer(page, page_objects(page), frame, anyway=self._text_layer == "only")
+            label = self._document.label(number)
+        return PDFPage(self, number, label, frame.width * unit, frame.height * unit, layer)
+
+    def image(self, number: int) -> PageImage:
+        """Draw page ``number`` (0-based)."""
+        from . import pdf_render
+
+        if self._rasterizer == "pdfium":
+            return pdf_render.page_image(self._document, self._source, number, self._dpi, self._units)
+        from . import poppler
+
+        size = pdf_render.page_size(self._document, number, self._dpi, self._units)
+        return poppler.page_image(self._source, number, size, self._password)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._document.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

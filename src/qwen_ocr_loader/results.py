@@ -1,0 +1,218 @@
+"""What an engine read on a page: frozen, standard library only, the same for every engine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from .geometry import Point, Quad
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def scrub(text: str) -> str:
+    """Without NULs and lone surrogates: Postgres refuses the one, UTF-8 the other."""
+    return _UNSTORABLE.sub("", text)
+
+
+TextFormat = Literal["plain", "markdown", "latex", "html"]
+TextSource = Literal["text_layer", "ocr"]
+Unit = Literal["px", "pt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A printed line (on a form or a table: a cell's line) and where it stands.
+
+    Attributes:
+        text: As it stands in the page's text.
+        start, end: ``page.text[start:end] == text``, in code points.
+        quad: Where it is printed, as fractions 0-1 of the displayed page; None where the engine gave no box.
+        confidence: The engine's own, 0-1; None where it gave none.
+    """
+
+    text: str
+    start: int
+    end: int
+    quad: Quad | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value asked for by name.
+
+    Attributes:
+        value: As printed: a string, a list of these, a dict of these, or None where the page has none.
+        quad: Where the value is printed, as fractions 0-1 of the displayed page; None where unknown.
+        confidence: 0-1; None where unknown.
+        page: 0-based.
+        problems: Why a person should look at it; empty where nothing was found wrong.
+    """
+
+    value: Any
+    quad: Quad | None = None
+    confidence: float | None = None
+    page: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Attributes:
+        html: As it came from the engine, spans and all.
+        rows: Its cells' text, row by row, merged cells repeated.
+        quad: Where it stands, as fractions 0-1 of the displayed page; None where unknown.
+    """
+
+    html: str
+    rows: tuple[tuple[str, ...], ...]
+    quad: Quad | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a page cost. Adds up with ``+``."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    image_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.image_tokens + other.image_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """One page, read.
+
+    Attributes:
+        page: 0-based.
+        width, height: Of the page as displayed, in ``unit``.
+        unit: ``"px"`` of the delivered image or ``"pt"`` of the PDF's visible box.
+        text: The page in reading order.
+        text_format: ``plain``, ``markdown``, ``latex`` or ``html``.
+        lines: In reading order; ``text[line.start:line.end] == line.text`` for each.
+        fields: Name to ``Field``.
+        tables, formulas: In reading order; formulas are LaTeX.
+        engine: Who read it, for example ``"local:PP-OCRv6-small"`` or ``"text-layer"``.
+        tasks: What was asked for.
+        text_source: ``"text_layer"`` (the PDF's own text) or ``"ocr"``.
+        truncated: The engine's reply was cut off: there is more on the page.
+        usage: Calls and tokens spent on it.
+
+    Raises:
+        ValueError: A line's span does not hold its text.
+    """
+
+    page: int
+    width: float
+    height: float
+    unit: Unit
+    text: str
+    text_format: TextFormat = "plain"
+    lines: tuple[Line, ...] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    formulas: tuple[str, ...] = ()
+    engine: str = ""
+    tasks: tuple[str, ...] = ()
+    text_source: TextSource = "ocr"
+    truncated: bool = False
+    usage: Usage = Usage()
+
+    def __post_init__(self) -> None:
+        for line in self.lines:
+            if self.text[line.start : line.end] != line.text:
+                raise ValueError(f"page.text[{line.start}:{line.end}] is not the line's text {line.text!r}")
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of the lines, weighed by their length; None where the engine gave none."""
+        rated = [(line.confidence, max(len(line.text), 1)) for line in self.lines if line.confidence is not None]
+        if not rated:
+            return None
+        return sum(score * size for score, size in rated) / sum(size for _, size in rated)
+
+    def scrubbed(self) -> PageResult:
+        """The same without NULs and lone surrogates, which no database takes; usually itself."""
+        if not _UNSTORABLE.search(self.text):
+            return self
+        kept = [0]  # how many characters are kept before each index of the old text
+        for letter in self.text:
+            kept.append(kept[-1] + (_UNSTORABLE.match(letter) is None))
+        lines = (
+            replace(line, text=scrub(line.text), start=kept[line.start], end=kept[line.end]) for line in self.lines
+        )
+        return replace(self, text=scrub(self.text), lines=tuple(lines))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists and scalars, ready for JSON; ``from_dict`` takes it back without loss."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PageResult:
+        """From ``to_dict()``'s form, also after a trip through JSON.
+
+        Raises:
+            TypeError: A key is missing or unknown.
+            ValueError: A line's span does not hold its text.
+        """
+        return cls(
+            **{
+                **data,
+                "lines": tuple(Line(**_with_quad(line)) for line in data.get("lines", ())),
+                "fields": {name: _field(value) for name, value in data.get("fields", {}).items()},
+                "tables": tuple(_table(table) for table in data.get("tables", ())),
+                "formulas": tuple(data.get("formulas", ())),
+                "tasks": tuple(data.get("tasks", ())),
+                "usage": Usage(**data.get("usage", {})),
+            }
+        )
+
+
+def merged(results: Sequence[PageResult]) -> PageResult:
+    """Several tasks' readings of one page as one: text and lines of the first, everything else of all, usage added up.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if not results:
+        raise ValueError("there is nothing to merge")
+    first, *others = results
+    for other in others:
+        first = replace(
+            first,
+            fields={**first.fields, **other.fields},
+            tables=first.tables + other.tables,
+            formulas=first.formulas + other.formulas,
+            tasks=first.tasks + other.tasks,
+            truncated=first.truncated or other.truncated,
+            usage=first.usage + other.usage,
+        )
+    return first
+
+
+def _with_quad(data: Mapping[str, Any]) -> dict[str, Any]:
+    quad = data.get("quad")
+    return {**data, "quad": None if quad is None else Quad(*(Point(x, y) for x, y in quad))}
+
+
+def _field(data: Mapping[str, Any]) -> Field:
+    return Field(**{**_with_quad(data), "problems": tuple(data.get("problems", ()))})
+
+
+def _table(data: Mapping[str, Any]) -> Table:
+    return Table(**{**_with_quad(data), "rows": tuple(tuple(row) for row in data.get("rows", ()))})

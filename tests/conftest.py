@@ -1,0 +1,25 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees this machine's keys or proxies."""
+    for name in list(os.environ):
+        if name.startswith("DASHSCOPE_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of evaluation documents; tests that want it skip where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no evaluation documents in {DATA}")
+    return DATA

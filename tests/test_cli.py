@@ -1,0 +1,86 @@
+"""The command line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from qwen_ocr_loader import PageResult, Reader
+from qwen_ocr_loader.cli import main
+from qwen_ocr_loader.errors import DamagedSource, UnsupportedTask
+
+
+@pytest.fixture
+def tiff(tmp_path):
+    frames = [Image.new("L", (60, 40), 200 + n) for n in range(3)]
+    frames[0].save(tmp_path / "three.tiff", save_all=True, append_images=frames[1:])
+    return tmp_path / "three.tiff"
+
+
+def test_text_goes_to_stdout_with_a_form_feed_between_pages(tiff, capsys):
+    assert main(["read", str(tiff), "-e", "fake"]) == 0
+    assert capsys.readouterr() == ("Page 1\n\fPage 2\n\fPage 3\n", "")
+
+
+def test_json_is_the_source_and_its_page_results(tiff, capsys):
+    assert main(["read", str(tiff), "-e", "fake", "-f", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["source"] == str(tiff)
+    assert [PageResult.from_dict(page) for page in said["pages"]] == list(Reader(engine="fake").read(tiff))
+
+
+def test_jsonl_is_a_page_a_line(tiff, capsys):
+    main(["read", str(tiff), str(tiff), "-e", "fake", "-f", "jsonl", "--pages", "2-"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["source"], row["page"]) for row in rows] == [(str(tiff), 1), (str(tiff), 2)] * 2
+
+
+def test_json_of_several_files_is_a_list(tiff, tmp_path, capsys):
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    main(["read", str(tmp_path), "-e", "fake", "-f", "json"])
+    assert [len(file["pages"]) for file in json.loads(capsys.readouterr().out)] == [1, 3]
+
+
+def test_output_can_go_to_a_file(tiff, tmp_path, capsys):
+    main(["read", str(tiff), "-e", "fake", "-o", str(tmp_path / "out.txt")])
+    assert (tmp_path / "out.txt").read_text() == "Page 1\n\fPage 2\n\fPage 3\n"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_bad_file_is_named_the_others_are_read_and_the_exit_code_tells(tiff, tmp_path, capsys):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    assert main(["read", str(tmp_path), "-e", "fake"]) == DamagedSource.exit_code
+    said = capsys.readouterr()
+    assert "Page 3" in said.out
+    assert "bad.png" in said.err
+
+
+def test_an_impossible_task_exits_with_its_class_code(tiff, capsys):
+    assert main(["read", str(tiff), "-e", "local", "-t", "formula_recognition"]) == UnsupportedTask.exit_code
+    assert "cannot do task='formula_recognition'" in capsys.readouterr().err
+
+
+def test_a_wrong_option_value_is_a_usage_error(tiff, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["read", str(tiff), "-e", "fake", "--pages", "x"])
+    assert exit_.value.code == 2
+    assert "write it like '1,3-5,9-'" in capsys.readouterr().err
+
+
+def test_standard_input_is_a_file_too(tiff):
+    done = subprocess.run(
+        [sys.executable, "-m", "qwen_ocr_loader.cli", "read", "-", "-e", "fake"],
+        input=tiff.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"Page 1\n\x0cPage 2\n\x0cPage 3\n"
+
+
+def test_engines_are_listed_with_what_they_can(capsys):
+    assert main(["engines"]) == 0
+    said = capsys.readouterr().out
+    assert "local" in said
+    assert "advanced_recognition" in said

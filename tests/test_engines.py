@@ -1,0 +1,122 @@
+"""Engines: found by name, one contract for all, the local one on real pixels."""
+
+import asyncio
+import pickle
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, Reader, Scan
+from qwen_ocr_loader.engines import engine_factories, make_engine
+from qwen_ocr_loader.images import PageImage
+from qwen_ocr_loader.tasks import parse_tasks
+
+RECEIPT = Path(__file__).parent.parent / "examples" / "documents" / "receipt.jpg"
+
+
+def scan_of(image: Image.Image) -> Scan:
+    return Scan(3, float(image.width), float(image.height), "px", PageImage.from_pixels(image))
+
+
+def printed(text: str, size=(900, 220), turn: int = 0, ink=20, paper=250) -> Image.Image:
+    image = Image.new("L", size, paper)
+    ImageDraw.Draw(image).text((60, 80), text, font=ImageFont.load_default(44), fill=ink)
+    return image.rotate(turn, expand=True)
+
+
+def test_ours_come_through_the_plugin_door():
+    assert {"fake", "local"} <= set(engine_factories())
+
+
+@pytest.mark.parametrize("name", ["fake", "local"])
+def test_contract(name):
+    engine = make_engine(name)
+    assert isinstance(engine, Engine)
+    tasks = parse_tasks("text_recognition")
+    scan = scan_of(printed("Contract 2026"))
+    result = engine.read(scan, tasks)
+    assert asyncio.run(engine.aread(scan, tasks)) == result
+    assert (result.page, result.width, result.height, result.unit) == (3, 900, 220, "px")
+    assert result.engine == engine.name
+    assert result.tasks == ("text_recognition",)
+    for line in result.lines:
+        assert result.text[line.start : line.end] == line.text
+        assert all(0 <= v <= 1 for point in line.quad for v in point)
+    assert pickle.loads(pickle.dumps(engine)) == engine
+    assert make_engine(engine) is engine
+
+
+def test_names_make_the_engine_again():
+    assert make_engine(LocalEngine().name) == LocalEngine("PP-OCRv6-small")
+    assert LocalEngine("PP-OCRv6-small").name == LocalEngine().name == "local:PP-OCRv6-small"
+    with pytest.raises(ValueError, match="no model 'large'"):
+        make_engine("local:large")
+
+
+def test_auto_is_local_without_a_key():
+    assert make_engine("auto") == LocalEngine()
+
+
+def test_what_is_no_engine_is_refused():
+    with pytest.raises(TypeError, match="want a name or an engine object, not int"):
+        make_engine(17)
+
+
+# --- local -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_scanned_receipt_is_read_row_by_row():
+    (page,) = Reader(engine="local").read(RECEIPT)
+    rows = page.text.split("\n")
+    assert "TOTAL\t28.32" in rows
+    assert "1 x Apple & rosemary cake\t4.50" in rows
+    assert page.confidence > 0.95
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_text_is_read_whichever_way_it_is_turned_and_its_quad_starts_where_it_does(turn):
+    image = printed("Harbour dredging resumed", turn=turn)
+    page = LocalEngine().read(scan_of(image), parse_tasks("advanced_recognition"))
+    (line,) = page.lines
+    assert line.text == "Harbour dredging resumed"
+    assert line.quad.angle(page.width, page.height) % 360 == pytest.approx(-turn % 360, abs=3)
+
+
+def test_light_print_on_dark_and_colour_are_read():
+    page = LocalEngine().read(scan_of(printed("Night menu", ink=240, paper=30)), parse_tasks("text_recognition"))
+    assert page.text == "Night menu"
+    colour = Image.merge("RGB", [printed("Red letter"), printed("Red letter", ink=200), printed("Red letter")])
+    assert LocalEngine().read(scan_of(colour), parse_tasks("text_recognition")).text == "Red letter"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2000, 3), (40, 40)])
+def test_blank_and_odd_sizes_are_empty_pages(size):
+    page = LocalEngine().read(scan_of(Image.new("L", size, 255)), parse_tasks("text_recognition"))
+    assert (page.text, page.lines) == ("", ())
+
+
+def test_boxes_cover_the_ink():
+    image = printed("Covered")
+    (line,) = LocalEngine().read(scan_of(image), parse_tasks("advanced_recognition")).lines
+    left, top, right, bottom = image.point(lambda v: 255 * (v < 128)).getbbox()
+    box = line.quad.bounds
+    assert box.left * 900 <= left + 4
+    assert box.right * 900 >= right - 4
+    assert box.top * 220 <= top + 4
+    assert box.bottom * 220 >= bottom - 4
+
+
+def test_spaces_that_the_recogniser_drops_are_put_back():
+    (page,) = Reader(engine="local").read(printed("Date:17/10/2026  Total:  28.32"))
+    assert page.text.replace("\t", " ").split() == ["Date:17/10/2026", "Total:", "28.32"]
+
+
+# --- fake ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_fake_says_what_it_is_told():
+    engine = FakeEngine({3: "one\n\ntwo"})
+    page = engine.read(scan_of(printed("x")), parse_tasks("multi_lan"))
+    assert [(line.text, line.quad) for line in page.lines] == [("one", None), ("two", None)]
+    assert engine.calls == [3]

@@ -1,0 +1,49 @@
+"""What the README shows, as its reader would run it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
+def test_readme_python(code):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_readme_comments_tell_what_comes_out():
+    done = subprocess.run([sys.executable, "-c", PYTHON[0]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Westhaven Harbour Office")
+    assert done.stdout.endswith("text_layer\n")
+
+
+def test_the_quickstart_shows_text_boxes_and_metadata():
+    done = subprocess.run(
+        [sys.executable, "examples/quickstart.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    )
+    assert "0.99  Thank you" in done.stdout or "1.00  Thank you" in done.stdout
+    assert "Q2\t347\t128,900\t31,150" in done.stdout
+    assert "page 3 of 3, ocr, local:PP-OCRv6-small" in done.stdout
+    assert "ocr_lines" in done.stdout
+
+
+def test_the_example_documents_can_be_drawn_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    import draw
+
+    with draw.Image.open(ROOT / "examples/documents/receipt.jpg") as kept:
+        assert draw.receipt().size == kept.size
+    assert draw.report().startswith(b"%PDF")

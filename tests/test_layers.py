@@ -1,0 +1,123 @@
+"""The layout of the package: who may import whom, and how heavy the front door is."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import qwen_ocr_loader
+
+SRC = Path(qwen_ocr_loader.__file__).parent
+
+# Each module imports only from rows above its own.
+ROWS = [
+    "errors",
+    "geometry",
+    "results",
+    "gutters",
+    "columns",
+    "paragraphs",
+    "layout",
+    "tasks",
+    "pixels",
+    "filetypes",
+    "original",
+    "download",
+    "source",
+    "frames",
+    "images",
+    "pdf",
+    "pdf_objects",
+    "textlines",
+    "textlayer",
+    "user_units",
+    "pdf_render",
+    "poppler",
+    "pages",
+    "engines.base",
+    "engines.spacing",
+    "engines.ppocr",
+    "engines.fake",
+    "engines.local",
+    "engines",
+    "options",
+    "progress",
+    "reader",
+    "render",
+    "langchain",
+    "llama_index",
+    "cli",
+]
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in SRC.rglob("*.py"):
+        name = ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
+        if name != "__init__":
+            found[name] = path
+    return found
+
+
+def imported(name: str, path: Path) -> set[str]:
+    """The package's own modules that a module imports at run time, wherever in it."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    names = set()
+    for node in walk_run_time(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [part for part in package.split(".") if part]
+            base = base[: len(base) - (node.level - 1)] if node.level > 1 else base
+            target = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            names |= {target} if target else {alias.name for alias in node.names}
+    return names - {"__version__", ""}
+
+
+def walk_run_time(tree: ast.AST):
+    """Nodes outside ``if TYPE_CHECKING``."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from walk_run_time(node)
+
+
+def test_every_module_has_a_row():
+    assert set(modules()) == set(ROWS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_imports_go_upward_only(name: str):
+    allowed = set(ROWS[: ROWS.index(name)])
+    assert imported(name, modules()[name]) <= allowed
+
+
+def test_front_door_lists_itself():
+    tree = ast.parse((SRC / "__init__.py").read_text())
+    typed = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level for alias in node.names
+    }
+    assert list(qwen_ocr_loader.__all__) == sorted(qwen_ocr_loader.__all__)
+    assert typed == set(qwen_ocr_loader.__all__)
+    for name in qwen_ocr_loader.__all__:
+        assert getattr(qwen_ocr_loader, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Readr'"):
+        qwen_ocr_loader.Readr  # noqa: B018
+
+
+def test_import_loads_no_third_party_module():
+    code = (
+        "import sys; before = set(sys.modules); from qwen_ocr_loader import *; import qwen_ocr_loader; "
+        "new = {m.partition('.')[0] for m in set(sys.modules) - before}; "
+        "print(*new - sys.stdlib_module_names - {'qwen_ocr_loader'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_every_module_says_its_idea_first():
+    for name, path in modules().items():
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        assert docstring, name
+        assert docstring.splitlines()[0].rstrip().endswith((".", ":", "?")), name
