@@ -108,7 +108,7 @@ class LocalServer:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._exchanges: list[Exchange] = []
         self._open = 0
         self._bugs: list[Exception] = []
@@ -122,8 +122,12 @@ class LocalServer:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """All so far, in the order their requests were complete."""
+        """All so far, in the order their requests were complete.
+
+        A client has its reply a moment before the server has noted so: this waits until none is open, or half a second.
+        """
         with self._lock:
+            self._lock.wait_for(lambda: not self._open, 0.5)
             return list(self._exchanges)
 
     @property
@@ -205,6 +209,7 @@ class LocalServer:
         with self._lock:
             self._open -= 1
             exchange.ended = time.monotonic()
+            self._lock.notify_all()
 
 
 class _Connection(asyncio.StreamReaderProtocol):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -84,3 +85,29 @@ def test_engines_are_listed_with_what_they_can(capsys):
     said = capsys.readouterr().out
     assert "local" in said
     assert "advanced_recognition" in said
+
+
+def test_an_estimate_spends_nothing_and_says_what_it_would_take(tiff, capsys):
+    pdf = Path(__file__).parent.parent / "examples" / "documents" / "report.pdf"
+    assert main(["estimate", str(tiff), str(pdf), "-e", "dashscope", "--no-progress"]) == 0
+    rows = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.replace(" CNY", "").splitlines())
+    assert rows["pages"] == "6"
+    assert rows["with sound text of their own"] == "2"
+    assert rows["for dashscope:qwen-vl-ocr-2025-11-20"] == "4"
+    assert rows["calls"] == "4"
+    assert 0 < float(rows["cost"]) < 1
+
+
+def test_what_costs_nothing_is_said_to(tiff, capsys):
+    main(["estimate", str(tiff), "-e", "local"])
+    assert capsys.readouterr().out.split()[-1] == "nothing"
+
+
+def test_fields_come_from_a_json_file(tiff, tmp_path, capsys):
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"Total": "digits only"}')
+    assert main(["read", str(tiff), "-e", "fake", "--fields", str(schema), "-f", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pages"][0]["tasks"][-1] == "key_information_extraction"
+    with pytest.raises(SystemExit):
+        main(["read", str(tiff), "-e", "fake", "--fields", str(tmp_path / "absent.json")])
+    assert "want 'all' or a JSON file" in capsys.readouterr().err

@@ -21,6 +21,15 @@ ROWS = [
     "paragraphs",
     "layout",
     "tasks",
+    "prices",
+    "catalog",
+    "schema",
+    "repeats",
+    "markup",
+    "tables",
+    "keyvalues",
+    "words",
+    "answers",
     "pixels",
     "filetypes",
     "original",
@@ -28,6 +37,7 @@ ROWS = [
     "source",
     "frames",
     "images",
+    "fit",
     "pdf",
     "pdf_objects",
     "textlines",
@@ -36,11 +46,20 @@ ROWS = [
     "pdf_render",
     "poppler",
     "pages",
+    "pace",
     "engines.base",
     "engines.spacing",
     "engines.ppocr",
     "engines.fake",
     "engines.local",
+    "engines.faults",
+    "engines.sse",
+    "engines.http",
+    "engines.keys",
+    "engines.parameters",
+    "engines.transcript",
+    "engines.upload",
+    "engines.dashscope",
     "engines",
     "options",
     "progress",
@@ -87,9 +106,12 @@ def test_every_module_has_a_row():
     assert set(modules()) == set(ROWS)
 
 
+DOWNWARD = {"results": {"tables"}}  # a noun's own methods may be kept in a module of their own
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_imports_go_upward_only(name: str):
-    allowed = set(ROWS[: ROWS.index(name)])
+    allowed = set(ROWS[: ROWS.index(name)]) | DOWNWARD.get(name, set())
     assert imported(name, modules()[name]) <= allowed
 
 

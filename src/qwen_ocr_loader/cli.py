@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 from . import __version__
 from .download import Download
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is going on, on stderr")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_read(commands.add_parser("read", help="read images and PDFs, text to stdout"))
+    _add_estimate(commands.add_parser("estimate", help="pages, calls, tokens and cost, before any money is spent"))
     engines = commands.add_parser("engines", help="what is installed, what it can do, what is missing")
     engines.set_defaults(run=_engines)
     return parser
@@ -62,40 +63,94 @@ def _parser() -> argparse.ArgumentParser:
 def _add_read(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_read)
     add = parser.add_argument
-    add("sources", nargs="+", metavar="FILE", help="a file, folder or URL; - for standard input")
+    _add_reading(parser)
     add("-f", "--format", choices=FORMATS, default="text", help="of the output (default: %(default)s)")
     add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    add("--on-error", choices=get_args(ErrorPolicy), default="skip", help="of a page or file (default: %(default)s)")
+    add("--max-cost", type=float, metavar="AMOUNT", help="send no page that could take the cost above this")
+
+
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_estimate, on_error="skip", max_cost=None)
+    _add_reading(parser)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    """What decides which pages are read, and how."""
+    add = parser.add_argument
+    add("sources", nargs="+", metavar="FILE", help="a file, folder or URL; - for standard input")
     add("-e", "--engine", default=DEFAULTS.engine, help="auto, local, NAME or NAME:MODEL (default: %(default)s)")
     add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
+    add("--prompt", help="a prompt of your own instead of a task")
+    add("--fields", help="all, or a JSON file with names and descriptions of the fields wanted")
     add("-p", "--pages", help="for example 1,3-5,9-")
     add("--password", help="for encrypted PDFs")
-    add("--text-layer", choices=TextLayerPolicy.__args__, default=DEFAULTS.text_layer, help="(default: %(default)s)")  # type: ignore[attr-defined]
+    add("--text-layer", choices=get_args(TextLayerPolicy), default=DEFAULTS.text_layer, help="(default: %(default)s)")
     add("--dpi", type=int, default=DEFAULTS.dpi, help="of rendered PDF pages (default: %(default)s)")
-    add("--rasterizer", choices=Rasterizer.__args__, default=DEFAULTS.rasterizer, help="(default: %(default)s)")  # type: ignore[attr-defined]
-    add("--on-error", choices=ErrorPolicy.__args__, default="skip", help="of a page or file (default: %(default)s)")  # type: ignore[attr-defined]
+    add("--rasterizer", choices=get_args(Rasterizer), default=DEFAULTS.rasterizer, help="(default: %(default)s)")
+    add("--concurrency", type=int, default=DEFAULTS.concurrency, help="pages in flight (default: %(default)s)")
     add("--glob", default=DEFAULTS.glob, help="which files of a folder (default: %(default)s)")
     add("--allow-private", action="store_true", help="let URLs point into private networks")
     add("--no-progress", action="store_true", help="no progress bar, also in a terminal")
 
 
-def _read(asked: argparse.Namespace) -> int:
-    reader = Reader(
+def _reader(asked: argparse.Namespace) -> Reader:
+    return Reader(
         engine=asked.engine,
         task=asked.task or DEFAULTS.task,
+        prompt=asked.prompt,
+        fields=_schema(asked.fields),
         pages=asked.pages,
         password=asked.password,
         text_layer=asked.text_layer,
         dpi=asked.dpi,
         rasterizer=asked.rasterizer,
+        concurrency=asked.concurrency,
         on_error=asked.on_error,
+        max_cost=asked.max_cost,
         glob=asked.glob,
         download=Download(allow_private=asked.allow_private),
         show_progress=sys.stderr.isatty() and not asked.no_progress,
     )
-    sources = [sys.stdin.buffer if source == "-" else source for source in asked.sources]
+
+
+def _schema(given: str | None) -> Any:
+    """``all``, or what the JSON file holds."""
+    if given is None or given == "all":
+        return given
+    try:
+        return json.loads(Path(given).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--fields {given}: want 'all' or a JSON file ({error})") from error
+
+
+def _sources(asked: argparse.Namespace) -> list[Any]:
+    return [sys.stdin.buffer if source == "-" else source for source in asked.sources]
+
+
+def _read(asked: argparse.Namespace) -> int:
+    reader = _reader(asked)
     with _output(asked.output) as out:
-        _write(reader.pages(sources), asked.format, out)
+        _write(reader.pages(_sources(asked)), asked.format, out)
     return _tell(reader.report)
+
+
+def _estimate(asked: argparse.Namespace) -> int:
+    reader = _reader(asked)
+    report = reader.estimate(_sources(asked))
+    usage = report.usage
+    rows = {
+        "pages": f"{report.pages:,}",
+        "with sound text of their own": f"{report.from_text_layer:,}",
+        f"for {reader.engine.name}": f"{report.pages - report.from_text_layer:,}",
+        "calls": f"{usage.calls:,}",
+        "tokens in": f"{usage.input_tokens:,}",
+        "tokens out, at most likely": f"{usage.output_tokens:,}",
+        "cost": str(report.cost) if report.cost else ("unknown: no price for this model" if usage.calls else "nothing"),
+    }
+    for name, value in rows.items():
+        print(f"{name:<40} {value:>16}")
+    return _tell(report)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ OCRError
 │   ├── RateLimited            retryable
 │   ├── ServiceFailed          retryable: outage, timeout, broken connection
 │   ├── ReplyTruncated         carries what was read
-│   └── ReplyUnreadable        carries the reply's text
+│   ├── ReplyUnreadable        carries the reply's text
+│   └── BudgetReached          the page was not sent: it could cost more than max_cost leaves
 └── BatchError             a batch job was refused or lost
 
 ``retryable`` tells a retry policy whether the same call may succeed later; ``exit_code`` is what ``qwen-ocr`` exits
@@ -215,14 +216,20 @@ class RateLimited(EngineError):
 
 
 class ServiceFailed(EngineError):
-    """The service or the way to it failed: 5xx, timeout, broken connection."""
+    """The service or the way to it failed: 5xx, timeout, broken connection.
+
+    ``retry_after`` is in seconds where the service said so; ``attempts`` caps the tries where more do not help.
+    """
 
     retryable = True
     exit_code = 28
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **where: Any) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, attempts: int | None = None, **where: Any
+    ) -> None:
         super().__init__(message, **where)
         self.retry_after = retry_after
+        self.attempts = attempts
 
 
 class ReplyTruncated(EngineError):
@@ -243,6 +250,12 @@ class ReplyUnreadable(EngineError):
     def __init__(self, message: str, *, text: str = "", **where: Any) -> None:
         super().__init__(message, **where)
         self.text = text
+
+
+class BudgetReached(EngineError):
+    """A page was not sent, as it could have taken the run's cost above ``max_cost``."""
+
+    exit_code = 31
 
 
 class BatchError(OCRError):

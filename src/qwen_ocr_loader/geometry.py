@@ -39,6 +39,12 @@ class Box(NamedTuple):
         """Fraction of the page's height."""
         return self.bottom - self.top
 
+    def shared(self, other: Box) -> float:
+        """The area both cover, as a fraction of the page."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(width, 0.0) * max(height, 0.0)
+
 
 class Quad(NamedTuple):
     """Four points, clockwise from the text's own top-left, as fractions 0-1 of the displayed page, origin top-left.
@@ -207,9 +213,11 @@ class PageFrame:
         first = -turn % 4
         return Quad(*(self.fraction(*corners[(first + i) % 4]) for i in range(4)))
 
-    def shows_middle(self, left: float, bottom: float, right: float, top: float) -> bool:
-        """The middle of a rectangle of user space is on the visible page."""
-        return self.left <= (left + right) / 2 <= self.right and self.bottom <= (bottom + top) / 2 <= self.top
+    def line(self, left: float, bottom: float, right: float, top: float, turn: int = 0) -> Quad | None:
+        """``quad`` of a line of text; None where the line's middle is not visible."""
+        if self.left <= (left + right) / 2 <= self.right and self.bottom <= (bottom + top) / 2 <= self.top:
+            return self.quad(left, bottom, right, top, turn)
+        return None
 
     def strip(self, start: tuple[float, float], end: tuple[float, float], above: float, below: float) -> Quad | None:
         """The quad of a line of text from its baseline, at any angle; None where its middle is not visible.
@@ -282,8 +290,12 @@ class TextFrame:
         turn = math.radians(self.angle)
         cos, sin, mirror = math.cos(turn), math.sin(turn), -1 if self.leftward else 1
         width, height = self.width / 4, self.height / 4
+        level = not self.angle and not self.leftward
         boxes = []
         for (ax, ay), (bx, by), (cx, cy), (dx, dy) in quads:
+            if level and ax == dx < bx == cx and ay == by < cy == dy:
+                boxes.append(Box(ax * self.width, ay * self.height, cx * self.width, cy * self.height))
+                continue
             x, y = (ax + bx + cx + dx) * width, (ay + by + cy + dy) * height
             right, down = (bx + cx - ax - dx) * width, (by + cy - ay - dy) * height
             across, below = (cx + dx - ax - bx) * width, (cy + dy - ay - by) * height
@@ -292,3 +304,108 @@ class TextFrame:
             x, y = mirror * (cos * x + sin * y), cos * y - sin * x
             boxes.append(Box(x - half_width, y - half_height, x + half_width, y + half_height))
         return boxes
+
+
+Corners = tuple[tuple[float, float], ...]
+
+
+class RotatedRect(NamedTuple):
+    """A turned rectangle as OpenCV and Qwen-OCR give it, in pixels: its centre, two sides and the first one's turn.
+
+    ``angle`` is in degrees, clockwise, as y points down. Which side is the longer is open: at -89 an ordinary line of
+    print has its height as ``width`` and its length as ``height``.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    angle: float
+
+    @property
+    def corners(self) -> Corners:
+        """Four corners in pixels, clockwise, from the one that is upper left at angle 0."""
+        turn = math.radians(self.angle)
+        ax, ay = math.cos(turn) * self.width / 2, math.sin(turn) * self.width / 2
+        bx, by = -math.sin(turn) * self.height / 2, math.cos(turn) * self.height / 2
+        ends = (-1, -1), (1, -1), (1, 1), (-1, 1)
+        return tuple((self.x + i * ax + j * bx, self.y + i * ay + j * by) for i, j in ends)
+
+    @classmethod
+    def from_corners(cls, corners: Corners) -> RotatedRect:
+        """The inverse of ``corners`` (for a rectangle; otherwise the one with its centre and first two sides)."""
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
+        angle = math.degrees(math.atan2(by - ay, bx - ax))
+        sides = math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)
+        return cls((ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4, *sides, angle)
+
+    @property
+    def swapped(self) -> RotatedRect:
+        """The same with its sides exchanged."""
+        return self._replace(width=self.height, height=self.width)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True where it has a line stand on its end in the way that Alibaba's own example has for a level word.
+
+        There ``[398, 153, 134, 27, 90]`` is beside ``[680, 250, 40, 167, 90]``.
+        """
+        return abs(abs(self.angle) - 90) <= 5 and self.width > _LONG * self.height
+
+    def quad(self, width: float, height: float) -> Quad | None:
+        """As the quad of a line of text in an image ``width`` x ``height``: see ``text_quad``."""
+        return text_quad(self.corners, width, height, ordered=False)
+
+
+_LONG = 1.5  # times the other side: text runs along this one
+
+
+def text_quad(corners: Corners, width: float, height: float, *, ordered: bool) -> Quad | None:
+    """Four corners in pixels of an image ``width`` x ``height``, taken in turn, as the quad of a line of text.
+
+    Text runs along the long side. Where no order says which end of it comes first, it is the left one, or the upper one
+    of a line steeper than 45 degrees. None for what is no box (crossed, without area, not finite) or is mostly outside.
+
+    Args:
+        corners: In turn, in either sense.
+        width, height: Of the image, in pixels.
+        ordered: The first is said to be the text's upper left; believed unless text would run along the short side.
+    """
+    if len(corners) != 4 or not all(math.isfinite(v) and abs(v) < 1e7 for corner in corners for v in corner):
+        return None
+    turns = _turns(corners)
+    if max(turns) < 0:
+        corners = (corners[0], *corners[:0:-1])
+    elif min(turns) < 0:
+        return None
+    inside = tuple((min(max(x, 0.0), width), min(max(y, 0.0), height)) for x, y in corners)
+    if _area(inside) < max(1.0, _area(corners) / 2):
+        return None
+    first = _first_corner(corners, ordered=ordered)
+    return Quad.from_pixels(inside[first:] + inside[:first], width, height)
+
+
+def _turns(corners: Corners) -> list[float]:
+    """Cross product of the sides at each corner: above 0 where the way round turns clockwise."""
+    sides = _sides(corners)
+    return [ax * by - ay * bx for (ax, ay), (bx, by) in zip(sides, sides[1:] + sides[:1], strict=True)]
+
+
+def _sides(corners: Corners) -> Corners:
+    return tuple((bx - ax, by - ay) for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True))
+
+
+def _area(corners: Corners) -> float:
+    after = corners[1:] + corners[:1]
+    return abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in zip(corners, after, strict=True))) / 2
+
+
+def _first_corner(corners: Corners, *, ordered: bool) -> int:
+    """Index of the corner at which the text starts, of four in clockwise order."""
+    sides = _sides(corners)
+    across, down = (math.hypot(*sides[i]) + math.hypot(*sides[i + 2]) for i in (0, 1))
+    if ordered and across * _LONG >= down:
+        return 0
+    starts = (0, 2) if across > _LONG * down else (1, 3) if down > _LONG * across else (0, 1, 2, 3)
+    angles = {start: math.degrees(math.atan2(sides[start][1], sides[start][0])) for start in starts}
+    return min(starts, key=lambda start: (not -45 < angles[start] <= 135, abs(angles[start])))

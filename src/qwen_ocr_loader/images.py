@@ -70,6 +70,15 @@ class PageImage:
         with _decoding(None, None):
             return decode(self.data, self.mime)
 
+    def is_blank(self) -> bool:
+        """Nothing is on it but paper: seen from afar (64 x 64), light and dark differ by less than a tenth.
+
+        Raises:
+            DamagedSource: As for ``pixels``.
+        """
+        tones = self.pixels().convert("L").resize((64, 64), reducing_gap=2.0).tobytes()
+        return max(tones) - min(tones) < 0.1 * 255
+
 
 @dataclass(frozen=True, slots=True)
 class ImagePage:

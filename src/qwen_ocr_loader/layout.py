@@ -84,6 +84,8 @@ def _angle(boxes: Sequence[TextBox], width: float, height: float) -> float:
 def _direction(box: TextBox, width: float, height: float) -> float:
     """Degrees clockwise. A detector calls the upper left corner the first: tall boxes are read downwards."""
     (ax, ay), (bx, by), _, (dx, dy) = box.quad
+    if ay == by and ax == dx and 1.5 * (bx - ax) * width > (dy - ay) * height:
+        return 0.0  # the common case, told cheaply
     right, down = (bx - ax) * width, (by - ay) * height
     tall = math.hypot((dx - ax) * width, (dy - ay) * height) > 1.5 * math.hypot(right, down)
     return math.degrees(math.atan2(down, right)) + (90 if tall and len(box.text) > 1 else 0)

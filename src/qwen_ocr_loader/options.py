@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from .download import Download
 from .errors import SourceError, did_you_mean
-from .tasks import parse_tasks
+from .schema import schema_of
+from .tasks import EXTRACTION, PROMPT, Task, parse_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from .engines import Engine
-    from .tasks import Task
 
 TextLayerPolicy = Literal["auto", "never", "only"]
 Rasterizer = Literal["pdfium", "pdf2image"]
 Mode = Literal["page", "single"]
 MetadataForm = Literal["flat", "rich"]
 ErrorPolicy = Literal["raise", "skip", "placeholder"]
+
+DEFAULT_TASK = "advanced_recognition"
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_layer": get_args(TextLayerPolicy),
@@ -37,6 +40,8 @@ class OptionArgs(TypedDict, total=False):
 
     engine: str | Engine
     task: str | Sequence[str]
+    prompt: str | None
+    fields: Literal["all"] | Mapping[str, Any] | None
     pages: str | None
     password: str | None
     text_layer: TextLayerPolicy
@@ -47,6 +52,7 @@ class OptionArgs(TypedDict, total=False):
     metadata: MetadataForm
     on_error: ErrorPolicy
     concurrency: int
+    max_cost: float | Decimal | None
     show_progress: bool
     glob: str
     fs: Any
@@ -60,6 +66,10 @@ class Options:
     Attributes:
         engine: ``"auto"``, ``"local"``, ``"fake"``, ``"NAME:MODEL"``, or an engine object.
         task: One of the seven tasks, or several, merged into one result a page.
+        prompt: A free prompt to a model, instead of a task's own. With a ``task`` other than the default one, both are
+            sent, which models before qwen3.5-ocr answer by the task alone.
+        fields: ``"all"``, or a schema (names to descriptions, nested up to 3 levels): adds
+            key_information_extraction, and the keys ``fields`` and ``field.<name>`` to the metadata.
         pages: ``"1,3-5,9-"``, 1-based, in that order; None for all.
         password: For encrypted PDFs.
         text_layer: ``"auto"`` takes a PDF page's own text where it is sound; ``"never"`` recognises every page;
@@ -73,6 +83,8 @@ class Options:
         on_error: What a page or file that cannot be read does: ``"raise"``, ``"skip"``, or ``"placeholder"`` (an empty
             Document whose metadata says why). Every failure is in the report either way.
         concurrency: Pages in flight; results come in page order whatever finishes first.
+        max_cost: In the engine's currency. A page is not sent if it could take the run's cost above this; pages that
+            cost nothing are still read.
         show_progress: A progress bar, one tick a page.
         glob: Which files of a folder; ``"**/*"`` goes into subfolders.
         fs: An fsspec filesystem that paths are looked up in; None for the local one.
@@ -84,7 +96,9 @@ class Options:
     """
 
     engine: str | Engine = "auto"
-    task: str | Sequence[str] = "advanced_recognition"
+    task: str | Sequence[str] = DEFAULT_TASK
+    prompt: str | None = None
+    fields: Literal["all"] | Mapping[str, Any] | None = None
     pages: str | None = None
     password: str | None = field(default=None, repr=False)
     text_layer: TextLayerPolicy = "auto"
@@ -95,6 +109,7 @@ class Options:
     metadata: MetadataForm = "flat"
     on_error: ErrorPolicy = "raise"
     concurrency: int = 8
+    max_cost: float | Decimal | None = None
     show_progress: bool = False
     glob: str = "**/*"
     fs: Any = None
@@ -118,14 +133,29 @@ class Options:
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{name}={value!r}: want a whole number of {least} or more")
-        parse_tasks(self.task)
+        if self.max_cost is not None and self.max_cost < 0:
+            raise ValueError(f"max_cost={self.max_cost!r}: want an amount of 0 or more")
+        _ = self.tasks
         if self.pages is not None:
             _ranges(self.pages)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """What is asked of the engine."""
-        return parse_tasks(self.task)
+        """What is asked of the engine, the prompt and the schema of the fields in it.
+
+        Raises:
+            ValueError: An unknown task, or a schema the service would not take.
+        """
+        tasks = parse_tasks(self.task)
+        if self.prompt is not None:
+            free = self.task == DEFAULT_TASK
+            tasks = (
+                (Task(PROMPT, prompt=self.prompt),) if free else tuple(replace(t, prompt=self.prompt) for t in tasks)
+            )
+        if self.fields is not None:
+            others = tuple(task for task in tasks if task.name != EXTRACTION)
+            tasks = (*others, Task(EXTRACTION, schema_of(self.fields)))
+        return tasks
 
     def page_numbers(self, count: int) -> Sequence[int]:
         """The 0-based pages wanted of a file with ``count``, in the order asked for.

@@ -24,27 +24,31 @@ Rasterizer = Literal["pdfium", "pdf2image"]
 
 
 class Page(Protocol):
-    """A page as displayed: turned by EXIF or ``/Rotate``, cut to its visible box.
-
-    Attributes:
-        number: 0-based.
-        label: As a viewer's page box shows it ("iv"); the 1-based number where the file has none.
-        width, height: In ``unit``: ``"px"`` of an image, ``"pt"`` (1/72 inch) of a PDF's page.
-        text_layer: The page's own text and whether it can be trusted; None for images, and where it was not asked for.
-    """
+    """A page as displayed: turned by EXIF or ``/Rotate``, cut to its visible box."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """0-based."""
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """As a viewer's page box shows it ("iv"); the 1-based number where the file has none."""
+
     @property
-    def width(self) -> float: ...
+    def width(self) -> float:
+        """In ``unit``."""
+
     @property
-    def height(self) -> float: ...
+    def height(self) -> float:
+        """In ``unit``."""
+
     @property
-    def unit(self) -> Unit: ...
+    def unit(self) -> Unit:
+        """``"px"`` of an image, ``"pt"`` (1/72 inch) of a PDF's page."""
+
     @property
-    def text_layer(self) -> TextLayer | None: ...
+    def text_layer(self) -> TextLayer | None:
+        """The page's own text and whether it can be trusted; None for images, and where it was not asked for."""
 
     def image(self) -> PageImage:
         """Render or decode it now; from any thread, until its ``Pages`` is closed.
@@ -56,17 +60,15 @@ class Page(Protocol):
 
 
 class Pages(Protocol):
-    """An open file's pages; a context manager.
-
-    Attributes:
-        count: At least 1.
-        info: Of a PDF: title, author, producer, creator, creationdate, moddate (ISO 8601), ``""`` where absent; else empty.
-    """
+    """An open file's pages; a context manager."""
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """At least 1."""
+
     @property
-    def info(self) -> Mapping[str, str]: ...
+    def info(self) -> Mapping[str, str]:
+        """Of a PDF: title, author, producer, creator, creationdate, moddate (ISO 8601), or ``""``; else empty."""
 
     def page(self, number: int) -> Page:
         """Page ``number`` (0-based).
@@ -179,8 +181,8 @@ class PDFPages:
             return pdf_render.page_image(self._document, self._source, number, self._dpi, self._units)
         from . import poppler
 
-        size = pdf_render.page_size(self._document, number, self._dpi, self._units)
-        return poppler.page_image(self._source, number, size, self._password)
+        resolution = pdf_render.page_resolution(self._document, number, self._dpi, self._units)
+        return poppler.page_image(self._source, number, resolution, self._password)
 
     def close(self) -> None:
         """Let go of the file."""

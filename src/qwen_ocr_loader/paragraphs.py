@@ -27,11 +27,15 @@ PARAGRAPH = "\n\n"
 _CELL_GAP = 1.0  # line heights; the words of a line stand closer
 _INDENT = 0.6  # line heights
 _FLOWING_WIDTH = 10.0  # line heights: narrower lines are addresses and labels, unless the words say that they go on
+_NARROW = 0.45  # of the page's widest row: so narrow a group of so
+_FEW = 3  # few lines is an address or a label too, however wide its letters
 _ITEM = re.compile(r"\s*(?:[•·▪●○■□◦◆►✓*-]\s|[•▪●■◆►①-⑳]|\(?\d{1,3}[.)、]\s?(?!\d)|\(?[a-zA-Z][.)]\s)")
 _ORDINAL = re.compile(r"\s*\(?\w")
 _WORD = re.compile(r"\S+")
 _BROKEN_WORD = re.compile(r"[^\W\d_]{2}[-\u00ad\u2010]$")
 _WIDE = r"\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # scripts written without spaces
+_HYPHENS = frozenset("-\u00ad\u2010")
+_FIRST_WIDE = "\u2010"  # below it, no character is wide, nor a quotation mark set between wide ones
 _ENDS_WIDE = re.compile(rf"[{_WIDE}“”‘’…—]$")
 _STARTS_WIDE = re.compile(rf"[{_WIDE}“”‘’…—]")
 _HAS_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
@@ -97,7 +101,7 @@ def _without_hyphens(glued: Sequence[_Glued]) -> list[_Glued]:
     """Make whole the words that are broken between two joined lines."""
     whole = list(glued)
     for i, ((_, before, _), (glue, after, _)) in enumerate(pairwise(glued)):
-        if glue == " " and after[:1].islower() and _BROKEN_WORD.search(before):
+        if glue == " " and _breaks_word(before, after):
             whole[i] = (whole[i][0], before[:-1], whole[i][2])
             whole[i + 1] = ("", after, whole[i + 1][2])
     return whole
@@ -105,8 +109,9 @@ def _without_hyphens(glued: Sequence[_Glued]) -> list[_Glued]:
 
 def _glued(page: Sequence[Sequence[_Strip]]) -> Iterator[_Glued]:
     before: Sequence[_Strip] = ()
+    widest = max((strip.x1 - strip.x0 for block in page for strip in block), default=0.0)
     for block in page:
-        glues = _glues(block)
+        glues = _glues(block, widest)
         if before:
             glues[0] = _space(before[-1].end, block[0].start) if _goes_on(before, block) else PARAGRAPH
         for glue, strip in zip(glues, block, strict=True):
@@ -135,20 +140,27 @@ def _strip(row: Row) -> _Strip:
 
 
 def _space(before: str, after: str) -> str:
+    if before[-1:] < _FIRST_WIDE or after[:1] < _FIRST_WIDE:
+        return " "
     return "" if _ENDS_WIDE.search(before) and _STARTS_WIDE.match(after) else " "
+
+
+def _breaks_word(above: str, below: str) -> bool:
+    """A line's end is a word's first half, and the next line goes on with a small letter."""
+    return above[-1:] in _HYPHENS and below[:1].islower() and _BROKEN_WORD.search(above) is not None
 
 
 # --- between the rows of a block -------------------------------------------------------------------------------------
 
 
-def _glues(block: Sequence[_Strip]) -> list[str]:
+def _glues(block: Sequence[_Strip], widest: float) -> list[str]:
     """What stands before each row of a block; the first is left empty."""
     pitch = _usual_pitch(block)
     glues, first = [""], 0
     for i in range(1, len(block) + 1):
         if i < len(block) and _same_stanza(block[i - 1], block[i], pitch):
             continue
-        glues += _stanza_glues(block[first:i])
+        glues += _stanza_glues(block[first:i], widest)
         if i < len(block):
             glues.append(PARAGRAPH if block[i].middle - block[i - 1].middle > 1.4 * pitch else LINE)
         first = i
@@ -170,13 +182,15 @@ def _same_stanza(above: _Strip, below: _Strip, pitch: float) -> bool:
     return max(sizes) < 1.5 * min(sizes) and above.x0 < below.x1 and below.x0 < above.x1
 
 
-def _stanza_glues(stanza: Sequence[_Strip]) -> list[str]:
+def _stanza_glues(stanza: Sequence[_Strip], widest: float) -> list[str]:
     if len(stanza) < 2:
         return []
     lefts, rights = [strip.x0 for strip in stanza], [strip.x1 for strip in stanza]
     forced = [_is_forced(above, below, _around(max, rights, i)) for i, (above, below) in enumerate(pairwise(stanza))]
     width = max(rights) - min(lefts)
     flowing = width > _FLOWING_WIDTH * stanza[0].height and sum(forced) >= 0.5 * len(forced)
+    if len(stanza) <= _FEW and width < _NARROW * widest and not _HAS_WIDE.search(stanza[0].start):
+        flowing = False
     starts = _paragraph_starts(stanza, lefts)
     glues = []
     for i, below in enumerate(stanza[1:]):
@@ -190,7 +204,7 @@ def _stanza_glues(stanza: Sequence[_Strip]) -> list[str]:
 
 def _belongs(above: _Strip, below: _Strip, *, forced: bool, flowing: bool, start: bool) -> bool:
     """Whether a line goes on with the sentence, or at least the paragraph, of the line above it."""
-    if _BROKEN_WORD.search(above.end) and below.start[:1].islower():
+    if _breaks_word(above.end, below.start):
         return True
     if _ITEM.match(below.start) and (not forced or above.end.endswith(_STOPS) or not _ORDINAL.match(below.start)):
         return False
@@ -237,7 +251,7 @@ def _goes_on(before: Sequence[_Strip], block: Sequence[_Strip]) -> bool:
     last, first = before[-1], block[0]
     if last.cells or first.cells or max(last.height, first.height) > 1.4 * min(last.height, first.height):
         return False
-    if _BROKEN_WORD.search(last.end) and first.start[:1].islower():
+    if _breaks_word(last.end, first.start):
         return True
     if min(last.x1 - last.x0, first.x1 - first.x0) < _FLOWING_WIDTH / 2 * first.height or _is_ended(last):
         return False

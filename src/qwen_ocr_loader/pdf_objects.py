@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .geometry import Transform
-from .pdf import pdfium
+from .pdf import pdfium, short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .geometry import PageFrame
 
 MAX_OBJECTS = 20_000
@@ -67,16 +65,15 @@ class PageObjects:
         """Share of the text objects (sampled) that paint nothing."""
         if not self.texts:
             return 0.0
-        mode = pdfium().FPDFTextObj_GetTextRenderMode
+        mode = short("FPDFTextObj_GetTextRenderMode")
         sample = self.texts[:: len(self.texts) // _MODE_SAMPLE + 1]
         return sum(mode(text) in _HIDDEN_MODES for text in sample) / len(sample)
 
 
 def page_objects(page: Any) -> PageObjects:
     """Walk a loaded page. Call with the lock held."""
-    raw, found = pdfium(), PageObjects()
-    count = raw.FPDFPage_CountObjects(page)
-    _gather(found, partial(raw.FPDFPage_GetObject, page), count, None, 0)
+    found = PageObjects()
+    _gather(found, "FPDFPage_GetObject", page, pdfium().FPDFPage_CountObjects(page), None, 0)
     return found
 
 
@@ -93,23 +90,27 @@ def cover(boxes: list[Picture], frame: PageFrame) -> float:
     return sum(row.bit_count() for row in rows) / _CELLS**2
 
 
-def _gather(found: PageObjects, get: Callable[[int], Any], count: int, matrix: Transform | None, level: int) -> None:
-    """Put ``count`` objects where they belong; ``matrix`` takes their space to the page's (None: it is the page's)."""
+def _gather(found: PageObjects, getter: str, owner: Any, count: int, matrix: Transform | None, level: int) -> None:
+    """Put ``owner``'s objects where they belong; ``matrix`` takes their space to the page's (None: it is the page's)."""
     raw = pdfium()
-    handles = list(map(get, range(min(count, MAX_OBJECTS - found.total))))
-    kinds = list(map(raw.FPDFPageObj_GetType, handles))
+    get, wanted = short(getter, raw.FPDF_PAGEOBJECT), range(min(count, MAX_OBJECTS - found.total))
+    handles = list(map(get, repeat(owner), wanted))
+    kinds = list(map(short("FPDFPageObj_GetType"), handles))
     found.total += len(kinds)
     text, image, form = raw.FPDF_PAGEOBJ_TEXT, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM
-    found.paths += len(kinds) - kinds.count(text) - kinds.count(image) - kinds.count(form)
+    texts = kinds.count(text)
+    found.paths += len(kinds) - texts - kinds.count(image) - kinds.count(form)
+    if texts == len(kinds):
+        found.texts += handles
+        return
     for handle, kind in zip(handles, kinds, strict=True):
         if kind == text:
             found.texts.append(handle)
         elif kind == image:
             found.pictures.append(_picture(handle, matrix, len(found.texts), level))
         elif kind == form and level < MAX_DEPTH:
-            own = matrix_of(handle)
-            children, child = raw.FPDFFormObj_CountObjects(handle), partial(raw.FPDFFormObj_GetObject, handle)
-            _gather(found, child, children, own.then(matrix) if matrix else own, level + 1)
+            own, children = matrix_of(handle), raw.FPDFFormObj_CountObjects(handle)
+            _gather(found, "FPDFFormObj_GetObject", handle, children, own.then(matrix) if matrix else own, level + 1)
 
 
 def _picture(handle: Any, matrix: Transform | None, texts: int, level: int) -> Picture:

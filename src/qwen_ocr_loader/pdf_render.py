@@ -1,7 +1,7 @@
 """A PDF page as a picture: rendered gray by PDFium, or its JPEG untouched where the page is nothing else.
 
-Gray, always: engines read gray as well as colour, it renders and encodes in 0.6-0.9 of the time and a third of the memory,
-and what would be lost (text told from its ground by hue alone, at equal lightness) is unreadable in print, too.
+Gray, always: engines read gray as well as colour, it renders and encodes in 0.6-0.9 of the time and a third of the
+memory, and what would be lost (text told from its ground by hue alone, at equal lightness) is unreadable in print, too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OVERLAID = 20  # paths drawn over a scan (rules, a stamp) that still leave it a
 _LEAST_DPI = 72.0
 _EDGE = 0.005  # of the page: how far a full-page JPEG may miss its edges
 _HEAD = 65536  # bytes before a stream that its dictionary is looked for in
-# What makes a decoded JPEG differ from the printed picture: masks, inverted or remapped samples, a decoder's parameters.
+# What makes a decoded JPEG differ from the printed picture: masks, remapped samples, parameters of the decoder.
 _ALTERED = re.compile(rb"/(S?Mask|ImageMask|Decode|D|DecodeParms|DP|Matte|Alternates|OC)\b")
 _PLAIN_MODES = {"L", "RGB"}
 
@@ -46,16 +46,16 @@ class Size(NamedTuple):
 
 
 def image_size(width: float, height: float, dpi: float) -> Size:
-    """Pixels of a page ``width`` x ``height`` points at ``dpi``, or as many as the limits leave, sides in proportion."""
+    """Pixels of a page ``width`` x ``height`` points at ``dpi``, or as many as the limits leave."""
     scale = dpi / 72
     scale = min(scale, math.sqrt(MAX_PIXELS / (width * height)), MAX_SIDE / max(width, height))
     return Size(max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
 
 
-def page_size(document: PDFDocument, number: int, dpi: float, units: UserUnits) -> Size:
-    """What page ``number`` (0-based) is rendered to at ``dpi`` or less; as ``page_image`` does."""
+def page_resolution(document: PDFDocument, number: int, dpi: float, units: UserUnits) -> float:
+    """Pixels in 72 of the page's own units, as ``page_image`` draws it: Poppler, too, knows no UserUnit."""
     with document.page(number) as page:
-        return _size(page, page_objects(page), dpi, units)
+        return _size(page, page_objects(page), dpi, units).width * 72 / frame_of(page).width
 
 
 def page_image(document: PDFDocument, source: Source, number: int, dpi: float, units: UserUnits) -> PageImage:

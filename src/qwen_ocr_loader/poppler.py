@@ -8,7 +8,6 @@ from .errors import DamagedSource, MissingDependency
 from .images import PageImage
 
 if TYPE_CHECKING:
-    from .pdf_render import Size
     from .source import Source
 
 TIMEOUT = 120.0
@@ -33,8 +32,8 @@ def check_poppler() -> None:
         raise MissingDependency(_HINT.format(missing="Poppler's programs pdftoppm and pdfinfo"))
 
 
-def page_image(source: Source, number: int, size: Size, password: str | None) -> PageImage:
-    """Draw page ``number`` (0-based), cut to its visible box, gray, at exactly ``size`` pixels.
+def page_image(source: Source, number: int, resolution: float, password: str | None) -> PageImage:
+    """Draw page ``number`` (0-based), cut to its visible box, gray, at ``resolution`` pixels in 72 of its units.
 
     Raises:
         DamagedSource: Poppler cannot draw it.
@@ -44,7 +43,7 @@ def page_image(source: Source, number: int, size: Size, password: str | None) ->
     wanted: dict[str, Any] = {
         "first_page": number + 1,
         "last_page": number + 1,
-        "size": size,
+        "dpi": resolution,
         "grayscale": True,
         "use_cropbox": True,
         "timeout": TIMEOUT,

@@ -8,6 +8,17 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+def _bar_class() -> Any:
+    """Notebook widgets where they can be drawn, else text: ``tqdm.auto`` warns where ipywidgets is missing."""
+    from importlib.util import find_spec
+
+    if find_spec("ipywidgets") is None:
+        from tqdm.std import tqdm
+    else:
+        from tqdm.auto import tqdm
+    return tqdm
+
+
 class Progress:
     """Counts pages; as a context, shows itself from the first page on and goes away at the end.
 
@@ -18,21 +29,25 @@ class Progress:
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown
         self._bar: Any = None
-        self._expected = 0
+        self._files = 0
 
     def __enter__(self) -> Self:
         return self
 
     def expect(self, pages: int) -> None:
-        """So many more pages will come: the total grows with each file that is opened."""
+        """A file was opened, and so many of its pages will come.
+
+        The total is shown for one file only: of a folder nobody knows it before the last file is open, and a bar that
+        runs backwards helps nobody.
+        """
         if not self._shown:
             return
+        self._files += 1
         if self._bar is None:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=0, unit="page", desc="Reading")
-        self._bar.total += pages
-        self._bar.refresh()
+            self._bar = _bar_class()(total=pages, unit="page", desc="Reading")
+            return
+        self._bar.total = None
+        self._bar.set_postfix_str(f"file {self._files}")
 
     def tick(self) -> None:
         """One page is done, or has failed."""

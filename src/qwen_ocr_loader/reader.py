@@ -6,11 +6,12 @@ import time
 from collections import deque
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from .engines import Scan, able_engines, make_engine, refuse_unsupported
-from .errors import EngineError, OCRError, UnsupportedSource
+from .engines import PaidEngine, Scan, able_engines, aopened, make_engine, opened, refuse_unsupported
+from .errors import BudgetReached, EngineError, OCRError, UnsupportedSource
 from .layout import compose
 from .options import OptionArgs, Options
 from .pages import open_pages
@@ -20,12 +21,23 @@ from .source import find
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Generator,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from concurrent.futures import Future
 
     from .engines import Engine
     from .pages import Page, Pages
+    from .prices import Money
     from .source import Found, Source, SourceLike
+    from .tasks import Task
 
 TEXT_TASKS = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
 """Tasks that a sound text layer answers as well as an engine does."""
@@ -87,7 +99,8 @@ class Report:
         from_text_layer: Those of them taken from a PDF's own text.
         failures: What could not be read, and why.
         skipped: Files of a folder that are neither images nor PDFs.
-        usage: Calls and tokens, all together.
+        usage: Calls and tokens, all together, failed tries that were billed included.
+        cost: What they cost, by the catalogue's dated prices; None where nothing was paid or no price is known.
         seconds: From the first page asked for to the last one given.
     """
 
@@ -96,7 +109,14 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     usage: Usage = Usage()
+    cost: Money | None = None
     seconds: float = 0.0
+
+    def spend(self, usage: Usage, cost: Money | None) -> None:
+        """Add what a page or a failed try was billed."""
+        self.usage += usage
+        if cost is not None:
+            self.cost = cost if self.cost is None else self.cost + cost
 
 
 class Reader:
@@ -146,10 +166,23 @@ class Reader:
             async for page in pages:
                 yield page.result
 
+    def estimate(self, source: SourceLike) -> Report:
+        """What reading ``source`` would take, by its pages' real sizes: nothing is sent, nothing is recognised.
+
+        Returns:
+            A report of pages, of those with sound text of their own, and of the calls, tokens and cost that the others
+            are likely to need, rather too many than too few. What cannot be opened is in its ``failures``.
+        """
+        run = _Run(self)
+        with run.timed(), closing(run.jobs(source)) as jobs:
+            for job in jobs:
+                run.foresee(job)
+        return run.report
+
     def pages(self, source: SourceLike) -> Generator[ReadPage]:
         """``read`` with what is known about each page's file."""
         run = _Run(self)
-        with run.timed(), closing(run.jobs(source)) as jobs, _workers(run.width) as submit:
+        with run.timed(), opened(run.engine), closing(run.jobs(source)) as jobs, _workers(run.width) as submit:
             window: deque[Future[_Job] | _Finished] = deque()
             for job in jobs:
                 window.append(submit(run.recognise, job) if job.scan else _Finished(job))
@@ -163,7 +196,7 @@ class Reader:
         run = _Run(self)
         window: deque[asyncio.Future[_Job] | _Finished] = deque()
         with run.timed():
-            async with aclosing(_stepping(run.jobs(source))) as jobs, _cancelling(window):
+            async with aopened(run.engine), aclosing(_stepping(run.jobs(source))) as jobs, _cancelling(window):
                 async for job in jobs:
                     window.append(_started(run.arecognise(job)) if job.scan else _Finished(job))
                     while window and (len(window) >= run.width or window[0].done()):
@@ -183,6 +216,7 @@ class _Job(NamedTuple):
     scan: Scan | None = None
     result: PageResult | None = None
     error: OCRError | None = None
+    expected: Decimal = Decimal(0)  # what it may cost
 
 
 class _Finished(NamedTuple):
@@ -207,6 +241,7 @@ class _Run:
         refuse_unsupported(self.engine, self.tasks, able_engines)
         self.width = min(self.options.concurrency, self.engine.at_once or self.options.concurrency)
         self.report = reader.report = Report()
+        self.budget = _Budget(self.engine, self.tasks, self.options.max_cost)
         self.progress = Progress(shown=self.options.show_progress)
 
     @contextmanager
@@ -255,13 +290,13 @@ class _Run:
             if self._takes_text(page):
                 return _Job(origin, number, page.label, result=self._from_text_layer(page))
             scan = Scan(number, page.width, page.height, page.unit, page.image())
-            return _Job(origin, number, page.label, scan=scan)
+            return _Job(origin, number, page.label, scan=scan, expected=self.budget.reserve(scan))
         except OCRError as error:
             return _Job(origin, number, str(number + 1), error=error)
 
     @property
     def _text_will_do(self) -> bool:
-        return all(task.name in TEXT_TASKS for task in self.tasks)
+        return all(task.name in TEXT_TASKS and task.prompt is None for task in self.tasks)
 
     def _takes_text(self, page: Page) -> bool:
         layer = page.text_layer
@@ -296,6 +331,18 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - as in recognise
             return job._replace(scan=None, error=self._as_ours(error))
 
+    def foresee(self, job: _Job) -> None:
+        """Count a job as if it had been done."""
+        self.progress.tick()
+        if job.error is not None:
+            self.report.failures.append(Failure(job.origin.name, job.page, self._located(job)))
+            return
+        self.report.pages += 1
+        self.report.from_text_layer += job.scan is None
+        if job.scan is not None and isinstance(self.engine, PaidEngine):
+            usage = self.engine.estimate(job.scan, self.tasks)
+            self.report.spend(usage, self.engine.cost(usage))
+
     def _as_ours(self, error: Exception) -> OCRError:
         if isinstance(error, OCRError):
             return error
@@ -310,10 +357,11 @@ class _Run:
             OCRError: It failed, under ``on_error="raise"``.
         """
         self.progress.tick()
+        usage = job.result.usage if job.result else getattr(job.error, "usage", None) or Usage()
+        self.report.spend(usage, self.budget.settle(job.expected, usage))
         if job.error is None and job.result is not None:
             self.report.pages += 1
             self.report.from_text_layer += job.result.text_source == "text_layer"
-            self.report.usage += job.result.usage
             yield ReadPage(job.result.scrubbed(), job.origin, job.label)
             return
         error = self._located(job)
@@ -332,6 +380,44 @@ class _Run:
         if isinstance(error, EngineError) and error.engine is None:
             error.engine = self.engine.name
         return error
+
+
+class _Budget:
+    """Keeps a run's cost under ``max_cost``: a page is reserved what it may cost, and settled at what it did."""
+
+    def __init__(self, engine: Engine, tasks: Sequence[Task], max_cost: float | Decimal | None) -> None:
+        self._engine = engine if isinstance(engine, PaidEngine) else None
+        self._tasks = tasks
+        self._left = None if max_cost is None else Decimal(str(max_cost))
+        self._max_cost = max_cost
+
+    def reserve(self, scan: Scan) -> Decimal:
+        """Set aside what a page may cost.
+
+        Raises:
+            BudgetReached: More than there is left, or nobody knows how much.
+        """
+        if self._left is None or self._engine is None:
+            return Decimal(0)
+        expected = self._engine.cost(self._engine.estimate(scan, self._tasks))
+        if expected is None:
+            raise BudgetReached(
+                f"no price is known for {self._engine.name}, so max_cost cannot be kept; "
+                "give the engine a catalog= with prices"
+            )
+        if expected.amount > self._left:
+            raise BudgetReached(
+                f"the page may cost {expected}, and {self._left:f} is left of max_cost={self._max_cost}; raise max_cost"
+            )
+        self._left -= expected.amount
+        return expected.amount
+
+    def settle(self, expected: Decimal, usage: Usage) -> Money | None:
+        """Give back what was set aside and take what it cost."""
+        cost = self._engine.cost(usage) if self._engine and usage.calls else None
+        if self._left is not None:
+            self._left += expected - (cost.amount if cost else 0)
+        return cost
 
 
 def _scan(job: _Job) -> Scan:

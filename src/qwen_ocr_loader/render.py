@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .options import Options
     from .reader import Reader, ReadPage
-    from .results import Line, PageResult
+    from .results import Field, Line, PageResult
     from .source import SourceLike
 
 Scalar = str | int | float | bool
@@ -76,6 +76,8 @@ class Records:
         metadata = {**pages[0].origin.metadata, **flat(pages[0])}
         if options.mode == "single":
             metadata |= _of_all(pages, len(options.pages_delimiter))
+        if options.fields is not None:
+            metadata |= _fields([page.result for page in pages], options.fields)
         if options.on_error == "placeholder":
             metadata["error"] = next((f"{type(e).__name__}: {e.message}" for e in (p.error for p in pages) if e), "")
         if options.metadata == "rich":
@@ -177,6 +179,34 @@ def markdown(result: PageResult) -> str:
     return "\n\n".join(block.replace("\n", "  \n") for block in result.text.split("\n\n"))
 
 
+def _fields(results: Sequence[PageResult], asked: Mapping[str, Any] | str) -> dict[str, Scalar]:
+    """``fields`` as JSON, ``needs_review``, and on every record a ``field.<name>`` for each name of the schema."""
+    found = {name: value for result in results for name, value in result.fields.items()}
+    written = {name: _field(value) for name, value in found.items()}
+    names = asked if not isinstance(asked, str) else ()
+    return {
+        "fields": json.dumps(written, ensure_ascii=False, separators=(",", ":")) if written else "",
+        "needs_review": any(value.problems for value in found.values()),
+        **{f"field.{name}": _scalar(found[name].value if name in found else None) for name in names},
+    }
+
+
+def _field(value: Field) -> dict[str, Any]:
+    """A field without what is not known of it; its box as in the line table."""
+    known = {"value": value.value, "page": value.page}
+    if value.quad is not None:
+        known["box"] = value.quad.to_ints()
+    if value.confidence is not None:
+        known["confidence"] = round(value.confidence, 4)
+    return known | ({"problems": value.problems} if value.problems else {})
+
+
+def _scalar(value: Any) -> Scalar:
+    if isinstance(value, str | int | float | bool):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def _of_all(pages: Sequence[ReadPage], delimiter: int) -> dict[str, Scalar]:
     """What differs where a record holds a whole file: every page's lines, and ``page_spans``.
 
@@ -210,7 +240,7 @@ def _recipe(reader: Reader) -> str:
     options: Options = reader.options
     made_of: Mapping[str, object] = {
         "engine": f"{reader.engine.name} {reader.engine.settings}",
-        "tasks": [task.name for task in options.tasks],
+        "tasks": [asdict(task) for task in options.tasks],
         "text_layer": options.text_layer,
         "dpi": options.dpi,
         "rasterizer": options.rasterizer,

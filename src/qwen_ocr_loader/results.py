@@ -75,6 +75,18 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     quad: Quad | None = None
 
+    def to_markdown(self) -> str:
+        """As a Markdown table, its first row the header."""
+        from .tables import to_markdown
+
+        return to_markdown(self.rows)
+
+    def to_csv(self) -> str:
+        """As comma-separated values (RFC 4180), merged cells repeated."""
+        from .tables import to_csv
+
+        return to_csv(self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

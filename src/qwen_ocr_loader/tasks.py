@@ -6,7 +6,7 @@ Source: Alibaba Model Studio, Qwen-OCR API reference, ``ocr_options.task`` (2026
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from .errors import did_you_mean
 
@@ -23,8 +23,11 @@ TaskName = Literal[
     "formula_recognition",
 ]
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
-PROMPT = "prompt"
+EXTRACTION: Final = "key_information_extraction"
+PROMPT: Final = "prompt"
 """The name of a task that is nothing but a prompt of the user's own."""
+Ability = TaskName | Literal["prompt"]
+"""What an engine may be able to do: the tasks, and free prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Task:
         prompt: The user's own words, sent instead of a task's.
     """
 
-    name: TaskName | Literal["prompt"]
+    name: Ability
     schema: Mapping[str, Any] | None = None
     prompt: str | None = None
 

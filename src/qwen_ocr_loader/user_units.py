@@ -1,8 +1,8 @@
 """UserUnit, the size of a PDF page's unit, which PDFium does not tell: read from the file itself.
 
-A page larger than 200 inches says ``/UserUnit 10`` (PDF 32000-1, 7.7.3.3): its unit is 10/72 inch. Nothing but real sizes
-(points, dots per inch) depends on it, so this looks no harder than page dictionaries that lie open or in a plainly deflated
-object stream; in encrypted object streams it is not found.
+A page larger than 200 inches says ``/UserUnit 10`` (PDF 32000-1, 7.7.3.3): its unit is 10/72 inch. Only real sizes
+(points, dots per inch) depend on it, so this looks no further than page dictionaries that lie open or in a deflated
+object stream among the first ones; in encrypted object streams it is not found.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_INFLATED = 2_000_000  # bytes of object streams looked through
 
 _UNIT = re.compile(rb"/UserUnit\s+(\d*\.?\d+)")
 _MEDIA_BOX = re.compile(rb"/MediaBox\s*\[\s*([^\]]*?)\s*\]")
-_STREAM = re.compile(rb"[^>]*(?:>>[^>]*)?>>\s*stream\r?\n")
+_STREAM = re.compile(rb"[^>]{0,500}(?:>>[^>]{0,500})??>>\s*stream\r?\n")
 _BRACKET = re.compile(rb"<<|>>")
 _REACH = 4096  # bytes of a page dictionary on either side of its UserUnit
 

@@ -7,12 +7,23 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependency, did_you_mean
-from .base import Engine, Scan, refuse_unsupported
+from .base import Engine, PaidEngine, Scan, aopened, opened, refuse_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["GROUP", "Engine", "Scan", "able_engines", "engine_factories", "make_engine", "refuse_unsupported"]
+__all__ = [
+    "GROUP",
+    "Engine",
+    "PaidEngine",
+    "Scan",
+    "able_engines",
+    "aopened",
+    "engine_factories",
+    "make_engine",
+    "opened",
+    "refuse_unsupported",
+]
 
 GROUP = "qwen_ocr_loader.engines"
 logger = logging.getLogger("qwen_ocr_loader")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import UnsupportedTask
+from ..tasks import PROMPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ..images import PageImage
-    from ..results import PageResult, Unit
-    from ..tasks import Task, TaskName
+    from ..prices import Money
+    from ..results import PageResult, Unit, Usage
+    from ..tasks import Ability, Task
 
 
 class Scan(NamedTuple):
@@ -50,7 +53,7 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
-    def tasks(self) -> frozenset[TaskName]: ...  # noqa: D102
+    def tasks(self) -> frozenset[Ability]: ...  # noqa: D102
     @property
     def at_once(self) -> int | None: ...  # noqa: D102
     @property
@@ -69,6 +72,31 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class PaidEngine(Engine, Protocol):
+    """An engine whose calls cost money."""
+
+    def estimate(self, scan: Scan, tasks: Sequence[Task]) -> Usage:
+        """Calls and tokens the page is likely to need, rather too many than too few."""
+        ...
+
+    def cost(self, usage: Usage) -> Money | None:
+        """What calls and tokens cost; None where no price is known."""
+        ...
+
+
+def opened(engine: Engine) -> AbstractContextManager[object]:
+    """What an engine keeps open for the pages of a run (its ``opened()``), nothing where it has none."""
+    keep: Callable[[], AbstractContextManager[object]] = getattr(engine, "opened", nullcontext)
+    return keep()
+
+
+def aopened(engine: Engine) -> AbstractAsyncContextManager[object]:
+    """``opened`` for a run on an event loop (the engine's ``aopened()``)."""
+    keep: Callable[[], AbstractAsyncContextManager[object]] = getattr(engine, "aopened", nullcontext)
+    return keep()
+
+
 def refuse_unsupported(engine: Engine, tasks: Sequence[Task], able: Callable[[str], Iterable[str]]) -> None:
     """Raise ``UnsupportedTask`` for the first task the engine cannot do, before anything is spent.
 
@@ -78,8 +106,8 @@ def refuse_unsupported(engine: Engine, tasks: Sequence[Task], able: Callable[[st
         able: Names of the engines that can do a task.
     """
     for task in tasks:
-        if task.name not in engine.tasks:
-            others = ", ".join(f"engine={name!r}" for name in able(task.name)) or "none that is installed"
-            raise UnsupportedTask(
-                f"{engine.name} cannot do task={task.name!r}; engines that can: {others}", engine=engine.name
-            )
+        needed: set[Ability] = {task.name} if task.prompt is None else {task.name, PROMPT}
+        for ability in sorted(needed - engine.tasks):
+            what = "a prompt" if ability == PROMPT else f"task={ability!r}"
+            others = ", ".join(f"engine={name!r}" for name in able(ability)) or "none that is installed"
+            raise UnsupportedTask(f"{engine.name} cannot do {what}; engines that can: {others}", engine=engine.name)

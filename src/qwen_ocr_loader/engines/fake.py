@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, ClassVar
 from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..results import Line, PageResult, Usage
-from ..tasks import TASKS
+from ..tasks import PROMPT, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..tasks import Task, TaskName
+    from ..tasks import Ability, Task
     from .base import Scan
 
     Reply = str | PageResult | Exception
@@ -44,7 +44,7 @@ class FakeEngine:
     calls: list[int] = field(default_factory=list, compare=False, repr=False)
 
     name: ClassVar[str] = "fake"
-    tasks: ClassVar[frozenset[TaskName]] = frozenset(TASKS)
+    tasks: ClassVar[frozenset[Ability]] = frozenset({*TASKS, PROMPT})
 
     @property
     def settings(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..images import PageImage
-    from ..tasks import Task, TaskName
+    from ..tasks import Ability, Task
     from .base import Scan
 
 FAMILY = "PP-OCRv6-"
@@ -41,7 +41,7 @@ class LocalEngine:
     model: str = "small"
     threads: int | None = None
 
-    tasks: ClassVar[frozenset[TaskName]] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
+    tasks: ClassVar[frozenset[Ability]] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
     requires: ClassVar[tuple[str, ...]] = ("rapidocr", "onnxruntime")
     at_once: ClassVar[int | None] = 2  # one is recognised while the next is rendered
 

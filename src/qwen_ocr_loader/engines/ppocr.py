@@ -211,8 +211,8 @@ def _batches(crops: Sequence[Pixels]) -> Iterator[list[int]]:
 
 
 def _scaled_width(crop: Pixels) -> int:
-    height, width = crop.shape[:2]
-    return max(1, int(math.ceil(LINE_HEIGHT * width / height)))
+    shape: float = crop.shape[1] / crop.shape[0]
+    return max(1, math.ceil(LINE_HEIGHT * shape))
 
 
 def _stacked(crops: Sequence[Pixels]) -> NDArray[np.float32]:
