@@ -48,7 +48,6 @@ def content(outcome: dict) -> dict:
     return only_choice(outcome)["message"]["content"][0]
 
 
-@pytest.mark.slow
 class TestWitness:
     def test_replies(self, witness):
         outcomes, _ = witness

@@ -2,13 +2,17 @@
 
 import asyncio
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, Reader, Scan
 from qwen_ocr_loader.engines import engine_factories, make_engine
+from qwen_ocr_loader.engines.ppocr import _tiles
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.tasks import parse_tasks
 
@@ -90,7 +94,7 @@ def test_light_print_on_dark_and_colour_are_read():
     assert LocalEngine().read(scan_of(colour), parse_tasks("text_recognition")).text == "Red letter"
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2000, 3), (40, 40)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2000, 3), (3, 9000), (40, 40)])
 def test_blank_and_odd_sizes_are_empty_pages(size):
     page = LocalEngine().read(scan_of(Image.new("L", size, 255)), parse_tasks("text_recognition"))
     assert (page.text, page.lines) == ("", ())
@@ -110,6 +114,30 @@ def test_boxes_cover_the_ink():
 def test_spaces_that_the_recogniser_drops_are_put_back():
     (page,) = Reader(engine="local").read(printed("Date:17/10/2026  Total:  28.32"))
     assert page.text.replace("\t", " ").split() == ["Date:17/10/2026", "Total:", "28.32"]
+
+
+def test_a_long_strip_keeps_all_its_lines():
+    size, lines = (900, 14000), [f"Line {n} of the roll" for n in range(180)]
+    for turned in (False, True):
+        image = Image.new("L", size, 250)
+        draw = ImageDraw.Draw(image)
+        for n, text in enumerate(lines):
+            draw.text((60, 40 + 77 * n), text, font=ImageFont.load_default(26), fill=20)
+        image = image.rotate(90, expand=True) if turned else image
+        page = LocalEngine().read(scan_of(image), parse_tasks("text_recognition"))
+        read = [line.text.replace(" ", "") for line in page.lines]
+        assert len(read) == 180
+        assert sum(text.replace(" ", "") in read for text in lines) > 170
+
+
+@given(st.integers(1, 60_000), st.integers(1, 3000))
+def test_tiles_cover_a_page_once(long, short):
+    long, short = max(long, short), min(long, short)
+    tiles = list(_tiles(long, short))
+    assert tiles[0][2] == 0
+    assert tiles[-1][3] == long + 1
+    assert all(a[3] == b[2] for a, b in pairwise(tiles))
+    assert all(0 <= start <= own < end <= long for start, end, own, _ in tiles)
 
 
 # --- fake ------------------------------------------------------------------------------------------------------------

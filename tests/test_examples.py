@@ -1,5 +1,6 @@
 """What the README shows, as its reader would run it."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -23,6 +24,17 @@ def test_readme_comments_tell_what_comes_out():
     done = subprocess.run([sys.executable, "-c", PYTHON[0]], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Westhaven Harbour Office")
     assert done.stdout.endswith("text_layer\n")
+
+
+def test_the_readme_lists_every_option_with_its_default():
+    from qwen_ocr_loader import Options
+
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    table = {name: default.strip("` ").replace('"', "'") for name, default in rows}
+    for name in Options.__dataclass_fields__:
+        default = getattr(Options(), name)
+        shown = ast.literal_eval(table[name]) if "(" not in table[name] else table[name]
+        assert shown in (default, f"{type(default).__name__}()"), name
 
 
 def test_the_quickstart_shows_text_boxes_and_metadata():

@@ -120,3 +120,15 @@ def test_integers_come_back_to_within_half_a_step(x0, y0, x1, y1):
     quad = Quad.from_box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
     back = Quad.from_ints(quad.to_ints())
     assert [v for p in back for v in p] == pytest.approx([v for p in quad for v in p], abs=0.51 / 9999)
+
+
+@given(st.lists(fraction, min_size=8, max_size=8))
+def test_numbers_come_back_as_they_were(values):
+    turned = Quad(*(Point(x, y) for x, y in zip(values[::2], values[1::2], strict=True)))
+    level = Quad.from_box(*values[:4])
+    assert level == Quad(*(Point(values[x], values[y]) for x, y in ((0, 1), (2, 1), (2, 3), (0, 3))))
+    for quad in (turned, level):
+        back = Quad.from_numbers(quad.to_numbers())
+        assert back == quad
+        assert all(type(point) is Point for point in back)
+    assert len(level.to_numbers()) == 4

@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .download import Download
     from .engines.base import Engine, Scan
+    from .engines.dashscope import DashScopeEngine
     from .engines.fake import FakeEngine
     from .engines.local import LocalEngine
     from .errors import EngineError, MissingDependency, OCRError, SourceError
     from .geometry import Point, Quad
     from .options import Options
-    from .reader import Reader, ReadPage, Report
+    from .pace import Retry
+    from .reader import Reader
+    from .report import ReadPage, Report
     from .results import Field, Line, PageResult, Table, Usage
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "DashScopeEngine",
     "Download",
     "Engine",
     "EngineError",
@@ -41,6 +45,7 @@ __all__ = [
     "ReadPage",
     "Reader",
     "Report",
+    "Retry",
     "Scan",
     "SourceError",
     "Table",
@@ -50,12 +55,15 @@ __all__ = [
 _HOMES = {
     "download": ("Download",),
     "engines.base": ("Engine", "Scan"),
+    "engines.dashscope": ("DashScopeEngine",),
     "engines.fake": ("FakeEngine",),
     "engines.local": ("LocalEngine",),
     "errors": ("EngineError", "MissingDependency", "OCRError", "SourceError"),
     "geometry": ("Point", "Quad"),
     "options": ("Options",),
-    "reader": ("ReadPage", "Reader", "Report"),
+    "pace": ("Retry",),
+    "reader": ("Reader",),
+    "report": ("ReadPage", "Report"),
     "results": ("Field", "Line", "PageResult", "Table", "Usage"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -8,6 +8,7 @@ import logging
 import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
+from io import TextIOWrapper
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, get_args
@@ -24,7 +25,7 @@ from .tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from .reader import ReadPage, Report
+    from .report import ReadPage, Report
 
 FORMATS = ("text", "markdown", "json", "jsonl")
 DEFAULTS = Options()
@@ -35,17 +36,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO if asked.verbose else logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code: int = asked.run(asked)
     except OCRError as error:
         print(f"qwen-ocr: {error}", file=sys.stderr)
         return error.exit_code
-    except (TypeError, ValueError) as error:
+    except _WrongOption as error:
         parser.error(str(error))
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         return 0
     return code
+
+
+class _WrongOption(Exception):
+    """An option's value that no reader takes."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +89,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     add("sources", nargs="+", metavar="FILE", help="a file, folder or URL; - for standard input")
     add("-e", "--engine", default=DEFAULTS.engine, help="auto, local, NAME or NAME:MODEL (default: %(default)s)")
     add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
+    add("--region", help="of the key, for engine dashscope: beijing, singapore or virginia")
     add("--prompt", help="a prompt of your own instead of a task")
     add("--fields", help="all, or a JSON file with names and descriptions of the fields wanted")
     add("-p", "--pages", help="for example 1,3-5,9-")
@@ -89,14 +98,22 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     add("--dpi", type=int, default=DEFAULTS.dpi, help="of rendered PDF pages (default: %(default)s)")
     add("--rasterizer", choices=get_args(Rasterizer), default=DEFAULTS.rasterizer, help="(default: %(default)s)")
     add("--concurrency", type=int, default=DEFAULTS.concurrency, help="pages in flight (default: %(default)s)")
+    add("--pages-per-call", type=int, default=DEFAULTS.pages_per_call, help="sent as one message (default: 1)")
     add("--glob", default=DEFAULTS.glob, help="which files of a folder (default: %(default)s)")
     add("--allow-private", action="store_true", help="let URLs point into private networks")
     add("--no-progress", action="store_true", help="no progress bar, also in a terminal")
 
 
 def _reader(asked: argparse.Namespace) -> Reader:
-    return Reader(
-        engine=asked.engine,
+    try:
+        return _made(asked)
+    except (TypeError, ValueError) as error:
+        raise _WrongOption(error) from error
+
+
+def _made(asked: argparse.Namespace) -> Reader:
+    reader = Reader(
+        engine=_engine(asked),
         task=asked.task or DEFAULTS.task,
         prompt=asked.prompt,
         fields=_schema(asked.fields),
@@ -106,12 +123,27 @@ def _reader(asked: argparse.Namespace) -> Reader:
         dpi=asked.dpi,
         rasterizer=asked.rasterizer,
         concurrency=asked.concurrency,
+        pages_per_call=asked.pages_per_call,
         on_error=asked.on_error,
         max_cost=asked.max_cost,
         glob=asked.glob,
         download=Download(allow_private=asked.allow_private),
         show_progress=sys.stderr.isatty() and not asked.no_progress,
     )
+    _ = reader.engine  # an unknown name is the user's slip, and told as one
+    return reader
+
+
+def _engine(asked: argparse.Namespace) -> Any:
+    """The engine's name, or, where a region is given, the engine there."""
+    name, _, model = asked.engine.partition(":")
+    if asked.region is None:
+        return asked.engine
+    if name not in ("auto", "dashscope"):
+        raise ValueError(f"--region is of no use to engine {name}; leave it out")
+    from .engines.dashscope import DashScopeEngine
+
+    return DashScopeEngine(region=asked.region, **({"model": model} if model else {}))
 
 
 def _schema(given: str | None) -> Any:
@@ -131,7 +163,8 @@ def _sources(asked: argparse.Namespace) -> list[Any]:
 def _read(asked: argparse.Namespace) -> int:
     reader = _reader(asked)
     with _output(asked.output) as out:
-        _write(reader.pages(_sources(asked)), asked.format, out)
+        one = len(asked.sources) == 1 and not Path(asked.sources[0]).is_dir()
+        _write(reader.pages(_sources(asked)), asked.format, out, one=one)
     return _tell(reader.report)
 
 
@@ -158,18 +191,24 @@ def _output(path: str | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    with Path(path).open("w", encoding="utf-8") as file:
-        yield file
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            yield file
+        draft.replace(target)
+    except OSError as error:
+        raise OCRError(f"{path} cannot be written ({error.strerror}); give another --output") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def _write(pages: Iterable[ReadPage], form: str, out: TextIO) -> None:
+def _write(pages: Iterable[ReadPage], form: str, out: TextIO, *, one: bool) -> None:
     match form:
         case "json":
-            files = [
-                {"source": origin.name, "pages": [page.result.to_dict() for page in group]}
-                for origin, group in groupby(pages, key=lambda page: page.origin)
-            ]
-            print(json.dumps(files[0] if len(files) == 1 else files, ensure_ascii=False, indent=1), file=out)
+            files = [_as_dict(list(group)) for _, group in groupby(pages, key=lambda page: id(page.origin))]
+            said = (files or [{}])[0] if one else files
+            print(json.dumps(said, ensure_ascii=False, indent=1), file=out)
         case "jsonl":
             for page in pages:
                 row = {"source": page.origin.name, **page.result.to_dict()}
@@ -178,6 +217,10 @@ def _write(pages: Iterable[ReadPage], form: str, out: TextIO) -> None:
             for i, page in enumerate(pages):
                 text = markdown(page.result) if form == "markdown" else page.result.text
                 print("\f" * (i > 0) + text, file=out, flush=True)
+
+
+def _as_dict(pages: list[ReadPage]) -> dict[str, Any]:
+    return {"source": pages[0].origin.name, "pages": [page.result.to_dict() for page in pages]}
 
 
 def _tell(report: Report) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ Row = list[Piece]
 _INF = float("inf")
 _SLANT_LINES = 80  # as many as it takes
 
-_by_middle = attrgetter("middle", "x0", "y0", "x1", "y1", "text")
+_by_middle = itemgetter(*map(Piece._fields.index, ("middle", "x0", "y0", "x1", "y1", "text")))
 
 
 def blocks(pieces: Sequence[Piece], *, keep_order: bool = False) -> list[list[Row]]:
@@ -34,7 +34,7 @@ def blocks(pieces: Sequence[Piece], *, keep_order: bool = False) -> list[list[Ro
     """
     ordered = sorted(pieces, key=_by_middle)
     before, after = _neighbours(ordered)
-    if all(edge == -_INF for edge in before):
+    if before.count(-_INF) == len(before):
         return [[[piece] for piece in ordered]] if ordered else []
     region = _upright([witness_of(*seen) for seen in zip(ordered, before, after, strict=True)])
     top, body, bottom = _without_margins(region)
@@ -52,6 +52,8 @@ def _neighbours(ordered: Sequence[Piece]) -> tuple[list[float], list[float]]:
             b = ordered[j]
             if b.middle > reach:
                 break
+            if a.y0 < b.y0 and a.y1 - b.y0 < 0.1 * a.height:
+                continue  # b lies below: told at once, as it is asked for nearly every line
             left, right = (i, j) if a.x0 + a.x1 <= b.x0 + b.x1 else (j, i)
             if not _beside(ordered[left], ordered[right]):
                 continue
@@ -90,7 +92,7 @@ def _slant(lines: Sequence[Piece]) -> float:
     edges = [(line.x0 / step, line.middle / step) for line in lines]
 
     def sharpness(slant: float) -> int:
-        return sum(n * n for n in Counter(round(x - slant * y) for x, y in edges).values())
+        return sum([n * n for n in Counter([round(x - slant * y) for x, y in edges]).values()])
 
     best = max((step / 200 for step in range(-8, 9)), key=lambda slant: (sharpness(slant), -abs(slant)))
     return best if sharpness(best) > 1.2 * sharpness(0.0) else 0.0

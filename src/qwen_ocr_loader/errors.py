@@ -140,6 +140,7 @@ class EngineError(OCRError):
         code: The service's own error code, where it gave one.
         status: The HTTP status, where there was one.
         usage: What the failed tries cost (``results.Usage``), where they were billed.
+        partial: What was read before (``results.PageResult``), where several tasks were asked for and one failed.
     """
 
     exit_code = 20
@@ -158,6 +159,7 @@ class EngineError(OCRError):
     ) -> None:
         super().__init__(message, source=source, page=page)
         self.usage = usage
+        self.partial: Any = None
         self.engine = engine
         self.request_id = request_id
         self.code = code

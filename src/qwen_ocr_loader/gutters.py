@@ -6,6 +6,7 @@ lines that run like prose on its sides, or a side of words whose baselines are n
 
 from __future__ import annotations
 
+import string
 from bisect import bisect_left
 from itertools import pairwise
 from statistics import median
@@ -19,6 +20,7 @@ _BAND_GAP = 2.2  # line heights of white across all columns that end a band
 _IN_ROWS = 0.75  # this share of pieces level with one beside them: rows
 _ALIGNED = 0.25  # of a line height: two boxes share a baseline
 _INF = float("inf")
+_ASCII_LETTERS = string.ascii_letters.encode()
 
 
 class Piece(NamedTuple):
@@ -72,8 +74,14 @@ def witness_of(piece: Piece, before: float, after: float) -> Witness:
 def _wordy(piece: Piece) -> bool:
     if piece.width < _PROSE_WIDTH * piece.height:
         return False
-    letters = sum(map(str.isalpha, piece.text))
+    letters = _letters(piece.text)
     return letters > 0 and letters >= _PROSE_LETTERS * (len(piece.text) - piece.text.count(" "))
+
+
+def _letters(text: str) -> int:
+    if text.isascii():  # ten times as fast
+        return len(text) - len(text.encode().translate(None, _ASCII_LETTERS))
+    return sum(map(str.isalpha, text))
 
 
 def longest_gutter(region: list[Witness], keep_order: bool) -> Run | None:

@@ -17,7 +17,7 @@ from .frames import MAX_FRAMES, decode, open_frames
 from .pixels import check_area, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -167,6 +167,9 @@ class ImageFile:
         width, height = self._frames.size(number)
         check_area((width, height), self._max_pixels)  # of a picture that was handed over; files are checked on the way
         return width, height
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Nothing is read ahead; see ``Pages.prepare``."""
 
     def close(self) -> None:
         """Release the file; pictures already made stay good."""

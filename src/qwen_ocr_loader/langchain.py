@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from langchain_core.documents.base import Blob
 
     from .options import OptionArgs
-    from .reader import Report
     from .render import Record
+    from .report import Report
     from .source import SourceLike
 
 __all__ = ["QwenOCRBlobParser", "QwenOCRLoader"]

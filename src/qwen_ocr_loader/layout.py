@@ -56,7 +56,7 @@ def compose(
     """
     page = blocks(_pieces(boxes, width, height), keep_order=keep_order)
     text, spans = joined(page, hyphens=hyphens)
-    lines = (Line(text[start:end], start, end, boxes[i].quad, boxes[i].confidence) for i, start, end in spans)
+    lines = [Line(text[start:end], start, end, boxes[i].quad, boxes[i].confidence) for i, start, end in spans]
     return text, tuple(lines)
 
 
@@ -65,14 +65,17 @@ def _pieces(boxes: Sequence[TextBox], width: float, height: float) -> list[Piece
     pieces = []
     for number, (box, (x0, y0, x1, y1)) in enumerate(zip(boxes, frame.boxes(box.quad for box in boxes), strict=True)):
         # What is turned against the page (a title down its side) is read where it starts.
-        size = min(y1 - y0, x1 - x0) if len(box.text) > 1 else y1 - y0
-        pieces.append(Piece(number, box.text, x0, y0, x1, y1, y0 + size / 2, size))
+        high, text = y1 - y0, box.text
+        size = min(high, x1 - x0) if len(text) > 1 else high
+        pieces.append(Piece(number, text, x0, y0, x1, y1, y0 + size / 2, size))
     return pieces
 
 
 def _angle(boxes: Sequence[TextBox], width: float, height: float) -> float:
     """Direction of most of the text, by characters, in degrees clockwise."""
     angles = [_direction(box, width, height) for box in boxes]
+    if not any(angles):
+        return 0.0
     weights = [0, 0, 0, 0]
     for box, angle in zip(boxes, angles, strict=True):
         weights[round(angle / 90) % 4] += len(box.text)

@@ -26,15 +26,16 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from .options import OptionArgs
-    from .reader import Report
     from .render import Record
+    from .report import Report
     from .source import SourceLike
 
 __all__ = ["QwenOCRReader"]
 
 SUFFIXES = (
-    *(".pdf", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
-    *(".heic", ".heif", ".jp2", ".j2k", ".ico", ".icns", ".sgi", ".rgb"),
+    *(".pdf", ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
+    *(".heic", ".heif", ".heics", ".heifs", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf"),
+    *(".ico", ".icns", ".sgi", ".rgb"),
 )
 NEVER_WRITTEN = frozenset({"password", "fs"})
 """Options that stay out of ``to_dict()``: a secret, and a live connection."""
@@ -59,6 +60,7 @@ class QwenOCRReader(BasePydanticReader):
 
     _given: dict[str, Any] = PrivateAttr()
     _reader: Reader = PrivateAttr()
+    _last: Reader = PrivateAttr()
 
     def __init__(self, **options: Unpack[OptionArgs]) -> None:
         super().__init__()
@@ -67,7 +69,8 @@ class QwenOCRReader(BasePydanticReader):
             given["download"] = Download(**given["download"])
         given.pop("is_remote", None)
         self._given = given
-        self._reader = Reader(**given)
+        self._reader = self._last = Reader(**given)
+        self.is_remote = self._reader.engine.remote
 
     @classmethod
     def class_name(cls) -> str:
@@ -82,7 +85,7 @@ class QwenOCRReader(BasePydanticReader):
     @property
     def report(self) -> Report:
         """What the last run did: pages, failures, usage."""
-        return self._reader.report
+        return self._last.report
 
     def lazy_load_data(
         self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
@@ -127,9 +130,8 @@ class QwenOCRReader(BasePydanticReader):
         return await self.aload_data(file, extra_info, fs)
 
     def _reader_for(self, fs: AbstractFileSystem | None) -> Reader:
-        if fs is not None:
-            self._reader = Reader(**{**self._given, "fs": fs})
-        return self._reader
+        self._last = self._reader if fs is None else Reader(**{**self._given, "fs": fs})
+        return self._last
 
     @model_serializer(mode="plain")
     def custom_model_dump(self) -> dict[str, Any]:  # type: ignore[override]  # a plain serializer takes no handler

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 from .download import Download
 from .errors import SourceError, did_you_mean
 from .schema import schema_of
-from .tasks import EXTRACTION, PROMPT, Task, parse_tasks
+from .tasks import EXTRACTION, PROMPT, TEXT_TASKS, Task, parse_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "metadata": get_args(MetadataForm),
     "on_error": get_args(ErrorPolicy),
 }
-_RANGE = re.compile(r"\s*(\d+)?\s*(-)?\s*(\d+)?\s*")
+_RANGE = re.compile(r"\s*(?:(\d+)|(\d+)?\s*-\s*(\d+)?)\s*")
 
 
 class OptionArgs(TypedDict, total=False):
@@ -52,6 +52,7 @@ class OptionArgs(TypedDict, total=False):
     metadata: MetadataForm
     on_error: ErrorPolicy
     concurrency: int
+    pages_per_call: int
     max_cost: float | Decimal | None
     show_progress: bool
     glob: str
@@ -83,6 +84,8 @@ class Options:
         on_error: What a page or file that cannot be read does: ``"raise"``, ``"skip"``, or ``"placeholder"`` (an empty
             Document whose metadata says why). Every failure is in the report either way.
         concurrency: Pages in flight; results come in page order whatever finishes first.
+        pages_per_call: Pages of a file sent as one message, where a prompt or fields span pages. The reading counts as
+            one of the first; the metadata key ``page_last`` says where it ends. Its lines have no boxes.
         max_cost: In the engine's currency. A page is not sent if it could take the run's cost above this; pages that
             cost nothing are still read.
         show_progress: A progress bar, one tick a page.
@@ -109,6 +112,7 @@ class Options:
     metadata: MetadataForm = "flat"
     on_error: ErrorPolicy = "raise"
     concurrency: int = 8
+    pages_per_call: int = 1
     max_cost: float | Decimal | None = None
     show_progress: bool = False
     glob: str = "**/*"
@@ -129,15 +133,26 @@ class Options:
             value = getattr(self, name)
             if value not in choices:
                 raise ValueError(f"{name}={value!r}{did_you_mean(str(value), choices)}")
-        for name, least in (("dpi", 18), ("concurrency", 1)):
+        for name, least in (("dpi", 18), ("concurrency", 1), ("pages_per_call", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{name}={value!r}: want a whole number of {least} or more")
-        if self.max_cost is not None and self.max_cost < 0:
-            raise ValueError(f"max_cost={self.max_cost!r}: want an amount of 0 or more")
-        _ = self.tasks
+        if self.max_cost is not None and not _is_amount(self.max_cost):
+            raise ValueError(f"max_cost={self.max_cost!r}: want an amount of 0 or more, as a number")
+        self._check_tasks({task.name for task in self.tasks})
         if self.pages is not None:
+            if not isinstance(self.pages, str):
+                raise ValueError(f"pages={self.pages!r}: write it as a text, like '1,3-5,9-'")
             _ranges(self.pages)
+
+    def _check_tasks(self, names: set[str]) -> None:
+        if self.pages_per_call > 1 and DEFAULT_TASK in names:
+            raise ValueError(
+                f"pages_per_call={self.pages_per_call}: boxes need a page of their own; pass prompt=, "
+                "or a task other than advanced_recognition"
+            )
+        if self.text_layer == "only" and (self.prompt is not None or names - TEXT_TASKS):
+            raise ValueError(f"text_layer='only' recognises nothing, so it leaves nobody to do {', '.join(names)}")
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -171,15 +186,22 @@ class Options:
         return numbers
 
 
+def _is_amount(value: Any) -> bool:
+    from decimal import Decimal
+
+    number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return number and 0 <= value < float("inf")
+
+
 def _ranges(pages: str) -> list[tuple[int, int | None]]:
     """``"1,3-5,9-"`` as [(1, 1), (3, 5), (9, None)]."""
     ranges = []
     for part in pages.split(","):
         match = _RANGE.fullmatch(part)
-        first, dash, last = match.groups() if match else (None, None, None)
-        start = int(first or 1)
-        end = int(last) if last else (None if dash else start)
-        if not (first or last) or start < 1 or (end is not None and end < start):
+        single, first, last = match.groups() if match else (None, None, None)
+        start = int(single or first or 1)
+        end = start if single else int(last) if last else None
+        if not (single or first or last) or start < 1 or (end is not None and end < start):
             raise ValueError(f"pages={pages!r}: {part!r} is not a page or a range; write it like '1,3-5,9-'")
         ranges.append((start, end))
     return ranges

@@ -9,17 +9,18 @@ from .errors import UnsupportedSource
 from .images import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     from .images import PageImage
+    from .page_text import TextLayerUse
     from .pdf import PDFDocument
+    from .readahead import ReadAhead
     from .results import Unit
     from .source import Source
     from .textlayer import TextLayer
 
-TextLayerUse = Literal["auto", "never", "only"]
 Rasterizer = Literal["pdfium", "pdf2image"]
 
 
@@ -77,6 +78,9 @@ class Pages(Protocol):
             IndexError: There is no such page.
             DamagedSource: It cannot be loaded; others may.
         """
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Say which pages will be asked for, in which order, so that the next ones may be read ahead."""
 
     def close(self) -> None:
         """Let go of the file; closing twice does nothing."""
@@ -143,8 +147,8 @@ class PDFPages:
     def __init__(
         self, source: Source, password: str | None, text_layer: TextLayerUse, dpi: float, rasterizer: Rasterizer
     ) -> None:
+        from .page_text import PageTexts
         from .pdf import PDFDocument
-        from .user_units import UserUnits
 
         if rasterizer == "pdf2image":
             from .poppler import check_poppler
@@ -153,39 +157,48 @@ class PDFPages:
         self._source, self._password, self._rasterizer = source, password, rasterizer
         self._text_layer, self._dpi = text_layer, dpi
         self._document: PDFDocument = PDFDocument(source, password)
-        self._units = UserUnits(source)
+        self._texts = PageTexts(self._document, source, text_layer)
+        self._ahead: ReadAhead | None = None
         self.count = self._document.count
         self.info: Mapping[str, str] = self._document.info()
 
     def page(self, number: int) -> PDFPage:
-        """Load the page once: its box, turn, label and text; then let go of it."""
-        from .pdf import frame_of
-        from .pdf_objects import page_objects
-        from .textlayer import read_text_layer
-
+        """What is known of page ``number`` (0-based) without drawing it."""
         if not 0 <= number < self.count:
             raise IndexError(f"page {number} of {self.count}")
-        with self._document.page(number) as page:
-            frame, layer = frame_of(page), None
-            unit = self._units.of(page)
-            if self._text_layer != "never":
-                layer = read_text_layer(page, page_objects(page), frame, anyway=self._text_layer == "only")
-            label = self._document.label(number)
-        return PDFPage(self, number, label, frame.width * unit, frame.height * unit, layer)
+        text = (self._ahead or self._texts).read(number)
+        return PDFPage(self, number, text.label, text.width, text.height, text.layer)
+
+    def prepare(self, numbers: Sequence[int], *, workers: int | None = None) -> None:
+        """See ``Pages.prepare``.
+
+        Args:
+            numbers: 0-based.
+            workers: How many processes read ahead; None for as many as pay.
+        """
+        path = self._source.path
+        if path is None or self._text_layer == "never" or self._ahead:
+            return
+        from .readahead import LEAST_PAGES, ReadAhead
+
+        if workers or (workers is None and len(numbers) > LEAST_PAGES):
+            self._ahead = ReadAhead(self._texts, path, self._password, self._text_layer, numbers, workers)
 
     def image(self, number: int) -> PageImage:
         """Draw page ``number`` (0-based)."""
         from . import pdf_render
 
         if self._rasterizer == "pdfium":
-            return pdf_render.page_image(self._document, self._source, number, self._dpi, self._units)
+            return pdf_render.page_image(self._document, self._source, number, self._dpi, self._texts.units)
         from . import poppler
 
-        resolution = pdf_render.page_resolution(self._document, number, self._dpi, self._units)
+        resolution = pdf_render.page_resolution(self._document, number, self._dpi, self._texts.units)
         return poppler.page_image(self._source, number, resolution, self._password)
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._ahead:
+            self._ahead.close()
         self._document.close()
 
     def __enter__(self) -> Self:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from .layout import TextBox
     from .source import Source
 
 LOCK = (
@@ -123,6 +124,12 @@ class PDFDocument:
         """Draw the values of form fields over a rendered page. Call inside ``page``."""
         self._form.draw(page, bitmap, width, height)
 
+    def field_boxes(self, page: Any, frame: PageFrame) -> Iterator[TextBox]:
+        """What is filled into the form fields of a page. Call inside ``page``."""
+        from .formfields import field_boxes
+
+        return field_boxes(self._form.handle, page, frame) if self.has_form else iter(())
+
     @property
     def has_form(self) -> bool:
         """True where the PDF has an AcroForm or XFA."""
@@ -180,7 +187,7 @@ def whole_file(source: Source) -> Iterator[bytes | mmap.mmap]:
 
 def storable(text: str) -> str:
     """Without NULs and lone surrogates, which databases and JSON refuse."""
-    return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("", text)
+    return text if text.isprintable() else _UNSTORABLE.sub("", text)
 
 
 def iso_date(text: str) -> str:

@@ -91,7 +91,7 @@ def cover(boxes: list[Picture], frame: PageFrame) -> float:
 
 
 def _gather(found: PageObjects, getter: str, owner: Any, count: int, matrix: Transform | None, level: int) -> None:
-    """Put ``owner``'s objects where they belong; ``matrix`` takes their space to the page's (None: it is the page's)."""
+    """Put ``owner``'s objects where they belong; ``matrix`` takes their space to the page's (None: they are in it)."""
     raw = pdfium()
     get, wanted = short(getter, raw.FPDF_PAGEOBJECT), range(min(count, MAX_OBJECTS - found.total))
     handles = list(map(get, repeat(owner), wanted))
@@ -114,10 +114,8 @@ def _gather(found: PageObjects, getter: str, owner: Any, count: int, matrix: Tra
 
 
 def _picture(handle: Any, matrix: Transform | None, texts: int, level: int) -> Picture:
-    edges = (ctypes.c_float * 4)()
-    size = ctypes.sizeof(ctypes.c_float)
-    pointers = [ctypes.cast(ctypes.byref(edges, size * at), ctypes.POINTER(ctypes.c_float)) for at in range(4)]
-    pdfium().FPDFPageObj_GetBounds(handle, *pointers)
+    edges, size = (ctypes.c_float * 4)(), ctypes.sizeof(ctypes.c_float)
+    short("FPDFPageObj_GetBounds")(handle, *(ctypes.byref(edges, size * at) for at in range(4)))
     left, bottom, right, top = edges
     if matrix:
         left, bottom, right, top = matrix.bounds(left, bottom, right, top)

@@ -49,10 +49,10 @@ class Progress:
         self._bar.total = None
         self._bar.set_postfix_str(f"file {self._files}")
 
-    def tick(self) -> None:
-        """One page is done, or has failed."""
+    def tick(self, pages: int = 1) -> None:
+        """So many pages are done, or have failed."""
         if self._bar is not None:
-            self._bar.update()
+            self._bar.update(pages)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
-from .engines import PaidEngine, Scan, able_engines, aopened, make_engine, opened, refuse_unsupported
-from .errors import BudgetReached, EngineError, OCRError, UnsupportedSource
+from .budget import Budget
+from .engines import MultiPageEngine, PaidEngine, Scan, able_engines, aopened, make_engine, refuse_unsupported
+from .errors import (
+    AccountProblem,
+    DamagedSource,
+    EngineError,
+    KeyRejected,
+    MissingDependency,
+    MissingKey,
+    OCRError,
+    ReplyTruncated,
+    UnsupportedSource,
+    UnsupportedTask,
+)
 from .layout import compose
 from .options import OptionArgs, Options
 from .pages import open_pages
 from .progress import Progress
+from .report import Failure, Origin, ReadPage, Report
 from .results import PageResult, Usage
 from .source import find
+from .tasks import TEXT_TASKS
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,96 +42,15 @@ if TYPE_CHECKING:
         Callable,
         Coroutine,
         Generator,
+        Iterable,
         Iterator,
-        Mapping,
         Sequence,
     )
     from concurrent.futures import Future
 
     from .engines import Engine
     from .pages import Page, Pages
-    from .prices import Money
     from .source import Found, Source, SourceLike
-    from .tasks import Task
-
-TEXT_TASKS = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
-"""Tasks that a sound text layer answers as well as an engine does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What is the same for every page of a file.
-
-    Attributes:
-        name: The path, URL or label it was handed over as; ``metadata["source"]``.
-        file_name: Last part of the path or URL; ``""`` where there is none.
-        mime_type: Told by the content.
-        sha256: Of the content, in hex.
-        total_pages: Of the file, whatever was selected of it.
-        info: Of a PDF: title, author, producer, creator, creationdate, moddate; ``""`` where absent.
-        metadata: Keys it was handed over with (a Blob's own).
-    """
-
-    name: str
-    file_name: str = ""
-    mime_type: str = ""
-    sha256: str = ""
-    total_pages: int = 0
-    info: Mapping[str, str] = field(default_factory=dict)
-    metadata: Mapping[str, object] = field(default_factory=dict)
-
-
-class ReadPage(NamedTuple):
-    """A page that was read, or the placeholder of one that was not.
-
-    Attributes:
-        result: What is on it; empty for a placeholder.
-        origin: The file it is from.
-        label: As printed in the PDF's page labels, else the 1-based number.
-        error: Why it is a placeholder; None otherwise.
-    """
-
-    result: PageResult
-    origin: Origin
-    label: str
-    error: OCRError | None = None
-
-
-class Failure(NamedTuple):
-    """A page or file that was not read: ``page`` is 0-based, None for a whole file."""
-
-    source: str
-    page: int | None
-    error: OCRError
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run did; it grows while the run goes on.
-
-    Attributes:
-        pages: Pages read.
-        from_text_layer: Those of them taken from a PDF's own text.
-        failures: What could not be read, and why.
-        skipped: Files of a folder that are neither images nor PDFs.
-        usage: Calls and tokens, all together, failed tries that were billed included.
-        cost: What they cost, by the catalogue's dated prices; None where nothing was paid or no price is known.
-        seconds: From the first page asked for to the last one given.
-    """
-
-    pages: int = 0
-    from_text_layer: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    usage: Usage = Usage()
-    cost: Money | None = None
-    seconds: float = 0.0
-
-    def spend(self, usage: Usage, cost: Money | None) -> None:
-        """Add what a page or a failed try was billed."""
-        self.usage += usage
-        if cost is not None:
-            self.cost = cost if self.cost is None else self.cost + cost
 
 
 class Reader:
@@ -173,7 +107,7 @@ class Reader:
             A report of pages, of those with sound text of their own, and of the calls, tokens and cost that the others
             are likely to need, rather too many than too few. What cannot be opened is in its ``failures``.
         """
-        run = _Run(self)
+        run = _Run(self, max_cost=None)
         with run.timed(), closing(run.jobs(source)) as jobs:
             for job in jobs:
                 run.foresee(job)
@@ -181,11 +115,11 @@ class Reader:
 
     def pages(self, source: SourceLike) -> Generator[ReadPage]:
         """``read`` with what is known about each page's file."""
-        run = _Run(self)
-        with run.timed(), opened(run.engine), closing(run.jobs(source)) as jobs, _workers(run.width) as submit:
+        run = _Run(self, self.options.max_cost)
+        with run.timed(), closing(run.jobs(source)) as jobs, _InFlight(run) as in_flight:
             window: deque[Future[_Job] | _Finished] = deque()
             for job in jobs:
-                window.append(submit(run.recognise, job) if job.scan else _Finished(job))
+                window.append(in_flight.submit(job) if job.scan else _Finished(job))
                 while window and (len(window) >= run.width or window[0].done()):
                     yield from run.settle(window.popleft().result())
             while window:
@@ -193,7 +127,7 @@ class Reader:
 
     async def apages(self, source: SourceLike) -> AsyncGenerator[ReadPage]:
         """``aread`` with what is known about each page's file."""
-        run = _Run(self)
+        run = _Run(self, self.options.max_cost)
         window: deque[asyncio.Future[_Job] | _Finished] = deque()
         with run.timed():
             async with aopened(run.engine), aclosing(_stepping(run.jobs(source))) as jobs, _cancelling(window):
@@ -207,6 +141,10 @@ class Reader:
                         yield page
 
 
+HOPELESS = (MissingKey, KeyRejected, AccountProblem, MissingDependency)
+"""Errors of an engine that every later page of the run would meet as well."""
+
+
 class _Job(NamedTuple):
     """A page on its way: with a scan while an engine is still to read it, then with a result or an error."""
 
@@ -214,9 +152,22 @@ class _Job(NamedTuple):
     page: int | None
     label: str = ""
     scan: Scan | None = None
+    more: tuple[Scan, ...] = ()  # pages to be read together with it
     result: PageResult | None = None
     error: OCRError | None = None
     expected: Decimal = Decimal(0)  # what it may cost
+
+    @property
+    def scans(self) -> tuple[Scan, ...]:
+        return (self.scan, *self.more) if self.scan else self.more
+
+    @property
+    def size(self) -> int:
+        return 1 + len(self.more)
+
+    @property
+    def last(self) -> int | None:
+        return self.more[-1].page if self.more else None
 
 
 class _Finished(NamedTuple):
@@ -234,14 +185,17 @@ class _Finished(NamedTuple):
 class _Run:
     """One pass over a source. ``jobs`` opens and renders, ``recognise`` may run anywhere, ``settle`` ends a page."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, max_cost: float | Decimal | None) -> None:
         self.options = reader.options
         self.tasks = reader.options.tasks
         self.engine = reader.engine
         refuse_unsupported(self.engine, self.tasks, able_engines)
+        if self.options.pages_per_call > 1 and not isinstance(self.engine, MultiPageEngine):
+            raise UnsupportedTask(f"{self.engine.name} reads one page at a time; leave pages_per_call at 1")
         self.width = min(self.options.concurrency, self.engine.at_once or self.options.concurrency)
         self.report = reader.report = Report()
-        self.budget = _Budget(self.engine, self.tasks, self.options.max_cost)
+        self.budget = Budget(self.engine, self.tasks, max_cost)
+        self.hopeless: OCRError | None = None
         self.progress = Progress(shown=self.options.show_progress)
 
     @contextmanager
@@ -280,9 +234,23 @@ class _Run:
         with opened as pages:
             numbers = options.page_numbers(pages.count)
             self.progress.expect(len(numbers))
+            pages.prepare(numbers)
             origin = _origin(source, pages)
-            for number in numbers:
-                yield self._page(origin, pages, number)
+            yield from self._grouped(self._page(origin, pages, number) for number in numbers)
+
+    def _grouped(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+        """Neighbours that an engine is to read, put together up to ``pages_per_call``."""
+        most, group = self.options.pages_per_call, list[_Job]()
+        for job in jobs:
+            if group and (job.scan is None or len(group) == most):
+                yield _together(group)
+                group = []
+            if job.scan is None or most == 1:
+                yield job
+            else:
+                group.append(job)
+        if group:
+            yield _together(group)
 
     def _page(self, origin: Origin, pages: Pages, number: int) -> _Job:
         try:
@@ -293,14 +261,19 @@ class _Run:
             return _Job(origin, number, page.label, scan=scan, expected=self.budget.reserve(scan))
         except OCRError as error:
             return _Job(origin, number, str(number + 1), error=error)
+        except Exception as error:  # noqa: BLE001 - whatever a library raises is this page's failure, not the others'
+            damaged = DamagedSource(
+                f"the page cannot be read ({type(error).__name__}: {error}); leave it out with pages="
+            )
+            damaged.__cause__ = error
+            return _Job(origin, number, str(number + 1), error=damaged)
 
     @property
     def _text_will_do(self) -> bool:
         return all(task.name in TEXT_TASKS and task.prompt is None for task in self.tasks)
 
     def _takes_text(self, page: Page) -> bool:
-        layer = page.text_layer
-        return layer is not None and (layer.sound or self.options.text_layer == "only")
+        return self.options.text_layer == "only" or (page.text_layer is not None and page.text_layer.sound)
 
     def _from_text_layer(self, page: Page) -> PageResult:
         boxes = page.text_layer.boxes if page.text_layer else ()
@@ -319,31 +292,49 @@ class _Run:
 
     def recognise(self, job: _Job) -> _Job:
         """The job with what the engine read on its scan, or why it could not."""
+        if self.hopeless:
+            return job._replace(scan=None, error=copy(self.hopeless))
         try:
-            return job._replace(scan=None, result=self.engine.read(_scan(job), self.tasks))
+            return job._replace(scan=None, result=self._read(job.scans))
         except Exception as error:  # noqa: BLE001 - whatever an engine raises is this page's failure, not its neighbours'
             return job._replace(scan=None, error=self._as_ours(error))
 
     async def arecognise(self, job: _Job) -> _Job:
         """``recognise`` without blocking the event loop."""
+        if self.hopeless:
+            return job._replace(scan=None, error=copy(self.hopeless))
         try:
-            return job._replace(scan=None, result=await self.engine.aread(_scan(job), self.tasks))
+            return job._replace(scan=None, result=await self._aread(job.scans))
         except Exception as error:  # noqa: BLE001 - as in recognise
             return job._replace(scan=None, error=self._as_ours(error))
 
+    def _read(self, scans: Sequence[Scan]) -> PageResult:
+        if len(scans) > 1 and isinstance(self.engine, MultiPageEngine):
+            return self.engine.read_together(scans, self.tasks)
+        return self.engine.read(scans[0], self.tasks)
+
+    async def _aread(self, scans: Sequence[Scan]) -> PageResult:
+        if len(scans) > 1 and isinstance(self.engine, MultiPageEngine):
+            return await self.engine.aread_together(scans, self.tasks)
+        return await self.engine.aread(scans[0], self.tasks)
+
     def foresee(self, job: _Job) -> None:
         """Count a job as if it had been done."""
-        self.progress.tick()
+        self.progress.tick(job.size)
         if job.error is not None:
             self.report.failures.append(Failure(job.origin.name, job.page, self._located(job)))
             return
-        self.report.pages += 1
+        self.report.pages += job.size
         self.report.from_text_layer += job.scan is None
         if job.scan is not None and isinstance(self.engine, PaidEngine):
-            usage = self.engine.estimate(job.scan, self.tasks)
+            usage = sum((self.engine.estimate(scan, self.tasks) for scan in job.scans), Usage())
+            usage = replace(usage, calls=len(self.tasks))
             self.report.spend(usage, self.engine.cost(usage))
 
     def _as_ours(self, error: Exception) -> OCRError:
+        if isinstance(error, HOPELESS):  # it will be no better for the next page, and asking may cost
+            self.hopeless = copy(error)
+            self.hopeless.usage = None
         if isinstance(error, OCRError):
             return error
         ours = EngineError(f"{type(error).__name__}: {error}", engine=self.engine.name)
@@ -356,25 +347,25 @@ class _Run:
         Raises:
             OCRError: It failed, under ``on_error="raise"``.
         """
-        self.progress.tick()
+        self.progress.tick(job.size)
         usage = job.result.usage if job.result else getattr(job.error, "usage", None) or Usage()
         self.report.spend(usage, self.budget.settle(job.expected, usage))
         if job.error is None and job.result is not None:
-            self.report.pages += 1
+            self.report.pages += job.size
             self.report.from_text_layer += job.result.text_source == "text_layer"
-            yield ReadPage(job.result.scrubbed(), job.origin, job.label)
+            yield ReadPage(job.result.scrubbed(), job.origin, job.label, last=job.last)
             return
         error = self._located(job)
-        self.report.failures.append(Failure(job.origin.name, job.page, error))
+        pages = [job.page, *(scan.page for scan in job.more)]
+        self.report.failures += [Failure(job.origin.name, page, error) for page in pages]
         if self.options.on_error == "raise":
             raise error
         if self.options.on_error == "placeholder":
-            empty = PageResult(page=job.page or 0, width=0, height=0, unit="px", text="")
-            yield ReadPage(empty, job.origin, job.label, error)
+            yield ReadPage(_placeholder(job, error).scrubbed(), job.origin, job.label, error, job.last)
 
     def _located(self, job: _Job) -> OCRError:
         """The job's error, told which file, page and engine it belongs to."""
-        error = job.error or EngineError("the engine gave no result")
+        error = _own(job.error or EngineError("the engine gave no result"))
         error.source = error.source or job.origin.name
         error.page = job.page if error.page is None else error.page
         if isinstance(error, EngineError) and error.engine is None:
@@ -382,47 +373,27 @@ class _Run:
         return error
 
 
-class _Budget:
-    """Keeps a run's cost under ``max_cost``: a page is reserved what it may cost, and settled at what it did."""
-
-    def __init__(self, engine: Engine, tasks: Sequence[Task], max_cost: float | Decimal | None) -> None:
-        self._engine = engine if isinstance(engine, PaidEngine) else None
-        self._tasks = tasks
-        self._left = None if max_cost is None else Decimal(str(max_cost))
-        self._max_cost = max_cost
-
-    def reserve(self, scan: Scan) -> Decimal:
-        """Set aside what a page may cost.
-
-        Raises:
-            BudgetReached: More than there is left, or nobody knows how much.
-        """
-        if self._left is None or self._engine is None:
-            return Decimal(0)
-        expected = self._engine.cost(self._engine.estimate(scan, self._tasks))
-        if expected is None:
-            raise BudgetReached(
-                f"no price is known for {self._engine.name}, so max_cost cannot be kept; "
-                "give the engine a catalog= with prices"
-            )
-        if expected.amount > self._left:
-            raise BudgetReached(
-                f"the page may cost {expected}, and {self._left:f} is left of max_cost={self._max_cost}; raise max_cost"
-            )
-        self._left -= expected.amount
-        return expected.amount
-
-    def settle(self, expected: Decimal, usage: Usage) -> Money | None:
-        """Give back what was set aside and take what it cost."""
-        cost = self._engine.cost(usage) if self._engine and usage.calls else None
-        if self._left is not None:
-            self._left += expected - (cost.amount if cost else 0)
-        return cost
+def _own(error: OCRError) -> OCRError:
+    """A copy, as one error may stand for several pages and each is told its own."""
+    own = copy(error)
+    own.__cause__, own.__traceback__ = error.__cause__, error.__traceback__
+    return own
 
 
-def _scan(job: _Job) -> Scan:
-    assert job.scan is not None
-    return job.scan
+def _placeholder(job: _Job, error: OCRError) -> PageResult:
+    """An empty page; with what was read and paid for before the error, where there is any, and marked as cut off."""
+    partial = getattr(error, "partial", None)
+    if isinstance(partial, PageResult):
+        return replace(partial, truncated=True)
+    text = error.text if isinstance(error, ReplyTruncated) else ""
+    return PageResult(job.page or 0, 0, 0, "px", text, truncated=bool(text))
+
+
+def _together(group: Sequence[_Job]) -> _Job:
+    """Several pages as one job, the first's."""
+    first, *others = group
+    scans = tuple(scan for job in others for scan in job.scans)
+    return first._replace(more=scans, expected=sum((job.expected for job in group), Decimal(0)))
 
 
 def _origin(source: Source, pages: Pages) -> Origin:
@@ -437,16 +408,48 @@ def _origin(source: Source, pages: Pages) -> Origin:
     )
 
 
-@contextmanager
-def _workers(width: int) -> Iterator[Callable[[Callable[[_Job], _Job], _Job], Future[_Job]]]:
-    """Submit jobs to up to ``width`` threads, which start at the first job and end with the context."""
-    from concurrent.futures import ThreadPoolExecutor
+class _InFlight:
+    """Reads scans beside the caller, from the first one submitted on; what is not done when it ends is cancelled.
 
-    pool = ThreadPoolExecutor(width, thread_name_prefix="qwen-ocr")
-    try:
-        yield pool.submit
-    finally:
-        pool.shutdown(cancel_futures=True)
+    An engine that waits for a network gets an event loop in one thread: a request can be cancelled there at any moment,
+    which a thread that waits for a socket cannot. Other engines get a thread a page.
+    """
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._open = ExitStack()
+        self._start: Callable[[_Job], Future[_Job]] | None = None
+        self._flying: set[Future[_Job]] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def submit(self, job: _Job) -> Future[_Job]:
+        if self._start is None:
+            self._start = self._on_a_loop() if self._run.engine.remote else self._in_threads()
+        future = self._start(job)
+        self._flying.add(future)
+        future.add_done_callback(self._flying.discard)
+        return future
+
+    def _on_a_loop(self) -> Callable[[_Job], Future[_Job]]:
+        from anyio.from_thread import start_blocking_portal
+
+        portal = self._open.enter_context(start_blocking_portal(name="qwen-ocr"))
+        self._open.enter_context(portal.wrap_async_context_manager(aopened(self._run.engine)))
+        return partial(portal.start_task_soon, self._run.arecognise)
+
+    def _in_threads(self) -> Callable[[_Job], Future[_Job]]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(self._run.width, thread_name_prefix="qwen-ocr")
+        self._open.enter_context(pool)
+        return lambda job: pool.submit(self._run.recognise, job)
+
+    def __exit__(self, *_: object) -> None:
+        for future in list(self._flying):
+            future.cancel()
+        self._open.close()
 
 
 async def _stepping(jobs: Generator[_Job]) -> AsyncGenerator[_Job]:

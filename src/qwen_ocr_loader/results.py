@@ -19,6 +19,15 @@ def scrub(text: str) -> str:
     return _UNSTORABLE.sub("", text)
 
 
+def _is_storable(text: str) -> bool:
+    """Faster than a search, for whole pages."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
 TextFormat = Literal["plain", "markdown", "latex", "html"]
 TextSource = Literal["text_layer", "ocr"]
 Unit = Literal["px", "pt"]
@@ -146,8 +155,9 @@ class PageResult:
     usage: Usage = Usage()
 
     def __post_init__(self) -> None:
+        text = self.text
         for line in self.lines:
-            if self.text[line.start : line.end] != line.text:
+            if text[line.start : line.end] != line.text:
                 raise ValueError(f"page.text[{line.start}:{line.end}] is not the line's text {line.text!r}")
 
     @property
@@ -160,7 +170,7 @@ class PageResult:
 
     def scrubbed(self) -> PageResult:
         """The same without NULs and lone surrogates, which no database takes; usually itself."""
-        if not _UNSTORABLE.search(self.text):
+        if _is_storable(self.text):
             return self
         kept = [0]  # how many characters are kept before each index of the old text
         for letter in self.text:

@@ -23,6 +23,8 @@ TaskName = Literal[
     "formula_recognition",
 ]
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
+TEXT_TASKS: frozenset[str] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
+"""Tasks that a sound text layer answers as well as an engine does."""
 EXTRACTION: Final = "key_information_extraction"
 PROMPT: Final = "prompt"
 """The name of a task that is nothing but a prompt of the user's own."""

@@ -55,6 +55,27 @@ class TextLayer:
     reason: str
     boxes: tuple[TextBox, ...] = ()
 
+    def with_values(self, values: tuple[TextBox, ...]) -> TextLayer:
+        """With what was filled into the page's form fields, which is no part of its text but as sound as that.
+
+        Where the text is not sound the page is drawn and recognised, values and all.
+        """
+        if not values or not (self.sound or self.boxes):
+            return self
+        boxes = list(self.boxes)
+        for value in values:
+            boxes.insert(_place(value, boxes), value)
+        return TextLayer(self.sound, "sound" if self.sound else self.reason, tuple(boxes))
+
+
+def _place(value: TextBox, boxes: list[TextBox]) -> int:
+    """Where a value belongs among the page's lines: after the nearest one to the left of it in its row, else last."""
+    box = value.quad.bounds
+    middle = (box.top + box.bottom) / 2
+    rows = ((other.quad.bounds, number) for number, other in enumerate(boxes))
+    left = [(seen.right, number) for seen, number in rows if seen.top < middle < seen.bottom and seen.left < box.left]
+    return max(left)[1] + 1 if left else len(boxes)
+
 
 def read_text_layer(page: Any, objects: PageObjects, frame: PageFrame, *, anyway: bool = False) -> TextLayer:
     """Judge a loaded page's text, and take its lines where it is sound (``anyway``: whatever it is).

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A line that closes with a hyphen ends in U+FFFE (U+0002 in some versions) and nothing else: no hyphen, no line break.
 _LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
-_HYPHEN = str.maketrans({"\x02": "-", "\ufffe": "-"})
+_HYPHENS = ("\x02", "\ufffe")
 _SPACES = re.compile(r"\s+")
 _WIDE_GAP = 0.9  # of the line's height: word spaces of justified text stay under it, column gutters and cells over it
 _LOOSE_LIMIT = 3.0  # a line box so much higher than its ink comes from a font with a wrong ascent
@@ -160,8 +160,8 @@ def text_boxes(page: TextPage, frame: PageFrame) -> tuple[TextBox, ...]:
     """The page's lines in PDFium's order, cut at wide gaps; what lies off the visible page is left out."""
     boxes, seen = [], set()
     for found in _LINE.finditer(page.text):
-        for text, box, quad in _placed(page, frame, found.group(), found.start()):
-            key = (text, int(box[0] / 2), int(box[1] / 2))
+        for text, (left, bottom, _, _), quad in _placed(page, frame, found[0], found.start()):
+            key = (text, int(left / 2), int(bottom / 2))
             if quad and key not in seen:  # text printed twice is a poor man's bold
                 seen.add(key)
                 boxes.append(TextBox(text, quad))
@@ -185,7 +185,8 @@ def _placed(page: TextPage, frame: PageFrame, line: str, at: int) -> Sequence[tu
     text = line.strip()
     if not text:
         return ()
-    at += line.index(text)
+    if len(text) < len(line):
+        at += line.index(text)
     first, last = page.index(at), page.index(at + len(text) - 1)
     if first < 0 or last < first:
         return ()
@@ -210,7 +211,7 @@ def _parts(page: TextPage, text: str, at: int, first: int, last: int) -> Iterato
 
 
 def _clean(text: str) -> str:
-    return storable(text) if text.isascii() else storable(text.translate(_HYPHEN))
+    return storable(text[:-1] + "-" if text.endswith(_HYPHENS) else text)
 
 
 def _height(edges: Edges, across: bool) -> float:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependency, did_you_mean
-from .base import Engine, PaidEngine, Scan, aopened, opened, refuse_unsupported
+from .base import Engine, MultiPageEngine, PaidEngine, Scan, aopened, refuse_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUP",
     "Engine",
+    "MultiPageEngine",
     "PaidEngine",
     "Scan",
     "able_engines",
     "aopened",
     "engine_factories",
     "make_engine",
-    "opened",
     "refuse_unsupported",
 ]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import UnsupportedTask
+from ..results import PageResult
 from ..tasks import PROMPT
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..images import PageImage
     from ..prices import Money
-    from ..results import PageResult, Unit, Usage
+    from ..results import Unit, Usage
     from ..tasks import Ability, Task
 
 
@@ -33,6 +34,11 @@ class Scan(NamedTuple):
     unit: Unit
     image: PageImage
 
+    def result(self, engine: Engine, tasks: Sequence[Task], text: str, **more: Any) -> PageResult:
+        """What the engine read on it; ``more`` are further attributes of ``PageResult``."""
+        asked = tuple(task.name for task in tasks)
+        return PageResult(self.page, self.width, self.height, self.unit, text, engine=engine.name, tasks=asked, **more)
+
 
 @runtime_checkable
 class Engine(Protocol):
@@ -47,6 +53,7 @@ class Engine(Protocol):
         name: For metadata, for example ``"local:PP-OCRv6-small"``.
         tasks: The tasks it can do.
         at_once: Pages worth having in flight; ``None`` for as many as the reader allows.
+        remote: It waits for a network; ``aread`` does so without blocking and ends at once when it is cancelled.
         settings: Everything that can change what it reads, as one string; never a key. Part of ids and cache keys.
     """
 
@@ -56,6 +63,8 @@ class Engine(Protocol):
     def tasks(self) -> frozenset[Ability]: ...  # noqa: D102
     @property
     def at_once(self) -> int | None: ...  # noqa: D102
+    @property
+    def remote(self) -> bool: ...  # noqa: D102
     @property
     def settings(self) -> str: ...  # noqa: D102
 
@@ -80,19 +89,30 @@ class PaidEngine(Engine, Protocol):
         """Calls and tokens the page is likely to need, rather too many than too few."""
         ...
 
+    def ceiling(self, scan: Scan, tasks: Sequence[Task]) -> Usage:
+        """Calls and tokens the page can need at most, passing trouble apart."""
+        ...
+
     def cost(self, usage: Usage) -> Money | None:
         """What calls and tokens cost; None where no price is known."""
         ...
 
 
-def opened(engine: Engine) -> AbstractContextManager[object]:
-    """What an engine keeps open for the pages of a run (its ``opened()``), nothing where it has none."""
-    keep: Callable[[], AbstractContextManager[object]] = getattr(engine, "opened", nullcontext)
-    return keep()
+@runtime_checkable
+class MultiPageEngine(Engine, Protocol):
+    """An engine that can be asked about several pages in one message."""
+
+    def read_together(self, scans: Sequence[Scan], tasks: Sequence[Task]) -> PageResult:
+        """One result for all the pages, as one of the first."""
+        ...
+
+    async def aread_together(self, scans: Sequence[Scan], tasks: Sequence[Task]) -> PageResult:
+        """``read_together`` without blocking the event loop."""
+        ...
 
 
 def aopened(engine: Engine) -> AbstractAsyncContextManager[object]:
-    """``opened`` for a run on an event loop (the engine's ``aopened()``)."""
+    """What an engine keeps open on an event loop for the pages of a run (its ``aopened()``), if anything."""
     keep: Callable[[], AbstractAsyncContextManager[object]] = getattr(engine, "aopened", nullcontext)
     return keep()
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..geometry import Quad
 from ..layout import TextBox, compose
-from ..results import Line, PageResult, Usage
+from ..results import PageResult, Usage
 from ..tasks import PROMPT, TASKS
+from ..words import as_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,7 @@ class FakeEngine:
     calls: list[int] = field(default_factory=list, compare=False, repr=False)
 
     name: ClassVar[str] = "fake"
+    remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset({*TASKS, PROMPT})
 
     @property
@@ -74,26 +76,8 @@ class FakeEngine:
         if reply is None:
             text, lines = compose([TextBox(f"Page {scan.page + 1}", _HEADING, 1.0)], scan.width, scan.height)
         else:
-            text, lines = reply, _lines(reply)
-        return PageResult(
-            page=scan.page,
-            width=scan.width,
-            height=scan.height,
-            unit=scan.unit,
-            text=text,
-            lines=lines,
-            engine=self.name,
-            tasks=tuple(task.name for task in tasks),
-            usage=Usage(calls=1),
-        )
+            text, lines = as_lines(reply)
+        return scan.result(self, tasks, text, lines=lines, usage=Usage(calls=1))
 
 
 _HEADING = Quad.from_box(0.1, 0.1, 0.4, 0.15)
-
-
-def _lines(text: str) -> tuple[Line, ...]:
-    lines, start = [], 0
-    for line in text.split("\n"):
-        lines.append(Line(line, start, start + len(line)))
-        start += len(line) + 1
-    return tuple(line for line in lines if line.text)

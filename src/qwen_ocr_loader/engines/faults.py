@@ -8,6 +8,7 @@ alone is not enough.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AccountProblem, EngineError, KeyRejected, RateLimited, RequestRejected, ServiceFailed
@@ -29,7 +30,7 @@ _PAY = "settle the account's bill, then run it again: pages already cached are n
 _QUOTA = "switch off 'use free quota only' or buy the model in the console"
 _RIGHTS = "give the key's workspace the right to use this model in the console"
 _MODEL = "check the model's name and that it is served in this region"
-_SLOWER = "lower rate_limit or concurrency"
+_SLOWER = "lower concurrency"
 _LATER = "try again later"
 
 _CODES: Mapping[str, tuple[type[EngineError], str]] = {
@@ -74,7 +75,9 @@ _CODES: Mapping[str, tuple[type[EngineError], str]] = {
 }
 _INSPECTION = "InvalidParameter.DataInspection"  # their inspection could not fetch the picture
 _FREE_QUOTA = "free allocated quota exceeded"  # a 429 that waiting does not cure
-_THEIR_DOWNLOAD = ("download", "timed out", "timeout", "failed")  # an InvalidParameter that another try may cure
+_THEIR_DOWNLOAD = re.compile(  # an InvalidParameter that another try may cure
+    r"download[^;]*(timed out|timeout|failed)|(failed|unable|could not)[^;.]*download", re.IGNORECASE
+)
 
 
 def fault(status: int, complaint: Complaint, *, retry_after: float | None = None) -> EngineError:
@@ -109,7 +112,7 @@ def _kind(status: int, complaint: Complaint) -> tuple[type[EngineError], str]:
         return _by_status(status)
     if known[0] is RateLimited and _FREE_QUOTA in said:
         return AccountProblem, _QUOTA
-    if known[0] is RequestRejected and _THEIR_DOWNLOAD[0] in said and any(word in said for word in _THEIR_DOWNLOAD[1:]):
+    if known[0] is RequestRejected and _THEIR_DOWNLOAD.search(said):
         return ServiceFailed, _LATER
     return known
 
@@ -139,9 +142,13 @@ def complaint(body: bytes) -> Complaint | None:
     said = _json_object(text) or _json_object(_data_line(text))
     if said is None:
         return Complaint("", text[:200] or "an empty answer")
-    inner = said["error"] if isinstance(said.get("error"), dict) else said
-    code, message = inner.get("code") or inner.get("type"), inner.get("message")
-    if not (code or message) or "output" in said or "choices" in said:
+    error = said.get("error")
+    inner = error if isinstance(error, dict) else said
+    code, message = (
+        inner.get("code") or inner.get("type"),
+        inner.get("message") or (error if isinstance(error, str) else ""),
+    )
+    if not (code or message) or said.get("output") or said.get("choices"):
         return None
     return Complaint(str(code or ""), str(message or ""), said.get("request_id") or said.get("id"))
 

@@ -8,6 +8,7 @@ for both.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 import time
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..errors import EngineError, ServiceFailed
+from ..errors import EngineError, RequestRejected, ServiceFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -39,7 +40,9 @@ class Call:
         headers: May hold the key, so they are in no repr.
         body: The request's body.
         timeout: Seconds to connect, and between two pieces of the answer.
-        enough: Given each piece of the answer as it comes; True ends the transfer early. None to take it all.
+        longest: Seconds for the whole answer, however steadily it trickles in.
+        watch: Makes, for each time the call is sent, what is given each piece of the answer as it comes and says True
+            where the rest is not wanted. None to take it all.
     """
 
     method: str
@@ -47,7 +50,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     timeout: float = 300.0
-    enough: Callable[[bytes], bool] | None = field(default=None, repr=False, compare=False)
+    longest: float = 900.0
+    watch: Callable[[], Callable[[bytes], bool]] | None = field(default=None, repr=False, compare=False)
 
 
 class Pause(NamedTuple):
@@ -97,9 +101,18 @@ class Connections:
     """
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._sync: tuple[httpx.Client, int] | None = None
         self._async: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, int]] = {}
+
+    def _leave_parent(self) -> None:
+        """A forked child must not talk on its parent's sockets: each would read the other's replies."""
+        if self._process != os.getpid():
+            self._start()
 
     def __reduce__(self) -> tuple[type[Connections], tuple[()]]:
         return Connections, ()
@@ -109,6 +122,7 @@ class Connections:
         """The blocking client; closed when its last user leaves."""
         import httpx
 
+        self._leave_parent()
         with self._lock:
             client, users = self._sync or (httpx.Client(limits=_limits(), follow_redirects=False), 0)
             self._sync = client, users + 1
@@ -116,7 +130,7 @@ class Connections:
             yield client
         finally:
             with self._lock:
-                users = self._sync[1] - 1
+                users = self._sync[1] - 1 if self._sync else 0
                 self._sync = (client, users) if users else None
             if not users:
                 client.close()
@@ -126,6 +140,7 @@ class Connections:
         """The running event loop's client; closed when its last user leaves."""
         import httpx
 
+        self._leave_parent()
         loop = asyncio.get_running_loop()
         client, users = self._async.get(loop) or (httpx.AsyncClient(limits=_limits(), follow_redirects=False), 0)
         self._async[loop] = client, users + 1
@@ -197,25 +212,58 @@ async def _aperformed(client: httpx.AsyncClient, step: Call | Pause) -> Reply | 
 
 
 def _send(client: httpx.Client, call: Call) -> Reply:
-    body = bytearray()
-    with _as_ours(call), client.stream(call.method, call.url, **_arguments(call)) as response:
+    with _as_ours(call):
+        for last in (False, True):
+            try:
+                return _transfer(client, call)
+            except _stale() as error:
+                _check_stale(error, last=last)
+    raise AssertionError("unreachable")
+
+
+def _transfer(client: httpx.Client, call: Call) -> Reply:
+    body, enough = bytearray(), call.watch and call.watch()
+    ends = time.monotonic() + call.longest
+    with client.stream(call.method, call.url, **_arguments(call)) as response:
         for chunk in response.iter_bytes():
             body += chunk
-            if call.enough and call.enough(chunk):
+            if enough and enough(chunk):
                 break
+            if time.monotonic() > ends:
+                raise TimeoutError
         return Reply(response.status_code, dict(response.headers), bytes(body))
 
 
 async def _asend(client: httpx.AsyncClient, call: Call) -> Reply:
-    body = bytearray()
     with _as_ours(call):
-        async with client.stream(call.method, call.url, **_arguments(call)) as response:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if call.enough and call.enough(chunk):
-                    break
-            return Reply(response.status_code, dict(response.headers), bytes(body))
+        for last in (False, True):
+            try:
+                return await _atransfer(client, call)
+            except _stale() as error:
+                _check_stale(error, last=last)
     raise AssertionError("unreachable")
+
+
+async def _atransfer(client: httpx.AsyncClient, call: Call) -> Reply:
+    body, enough = bytearray(), call.watch and call.watch()
+    async with asyncio.timeout(call.longest), client.stream(call.method, call.url, **_arguments(call)) as response:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if enough and enough(chunk):
+                break
+        return Reply(response.status_code, dict(response.headers), bytes(body))
+
+
+def _stale() -> type[httpx.RemoteProtocolError]:
+    import httpx
+
+    return httpx.RemoteProtocolError
+
+
+def _check_stale(error: Exception, *, last: bool) -> None:
+    """Let one more try happen at once where the server had closed a kept connection; raise the error otherwise."""
+    if last or "without sending a response" not in str(error):
+        raise error
 
 
 def _arguments(call: Call) -> dict[str, Any]:
@@ -229,7 +277,11 @@ def _as_ours(call: Call) -> Iterator[None]:
 
     try:
         yield
+    except TimeoutError as error:
+        raise ServiceFailed(f"the answer was not complete after {call.longest:g} s; lower dpi or max_pixels") from error
     except httpx.TimeoutException as error:
         raise ServiceFailed(f"no answer within {call.timeout:g} s; pass a longer timeout=, or stream=True") from error
-    except httpx.TransportError as error:
+    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise RequestRejected(f"the request cannot be sent ({type(error).__name__}); check base_url=") from None
+    except httpx.RequestError as error:
         raise ServiceFailed(f"the connection failed ({error or type(error).__name__}); try again later") from error

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..geometry import Quad
 from ..layout import TextBox, compose
-from ..results import PageResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..images import PageImage
+    from ..results import PageResult
     from ..tasks import Ability, Task
     from .base import Scan
 
@@ -41,6 +41,7 @@ class LocalEngine:
     model: str = "small"
     threads: int | None = None
 
+    remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
     requires: ClassVar[tuple[str, ...]] = ("rapidocr", "onnxruntime")
     at_once: ClassVar[int | None] = 2  # one is recognised while the next is rendered
@@ -67,23 +68,15 @@ class LocalEngine:
         """
         from .ppocr import shared
 
+        models = shared(self.threads or _cores())
         pixels = _bgr(scan.image)
         height, width = pixels.shape[:2]
         boxes = [
             TextBox(line.text, Quad.from_pixels(line.corners.tolist(), width, height), round(line.score, 4))
-            for line in shared(self.threads or _cores()).read(pixels)
+            for line in models.read(pixels)
         ]
         text, lines = compose(boxes, scan.width, scan.height)
-        return PageResult(
-            page=scan.page,
-            width=scan.width,
-            height=scan.height,
-            unit=scan.unit,
-            text=text,
-            lines=lines,
-            engine=self.name,
-            tasks=tuple(task.name for task in tasks),
-        )
+        return scan.result(self, tasks, text, lines=lines)
 
     async def aread(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
         """``read`` in a thread."""

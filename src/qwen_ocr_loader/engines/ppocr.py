@@ -31,6 +31,8 @@ LINE_HEIGHT = 48
 SHORTEST = 320  # crops narrower than this are padded, as in training
 BATCH_WIDTH = 6 * SHORTEST  # pixels of line height 48 that go through the recogniser at once
 DETECT_SHORT_SIDE, DETECT_LONG_SIDE = 736, 2000
+STRIP = 3.5  # times as long as wide: a page that is looked at in tiles
+TILE_OVERLAP = 120  # pixels beyond a tile's own part: more than a line is high
 DOUBTFUL = 0.9  # a line read with less is also tried upside down
 CLEARLY = 0.1  # ... and the better reading taken if it is better by this
 LEGIBLE = 0.5  # lines read with less are noise: specks, pictures, ruled edges
@@ -75,6 +77,22 @@ class PPOCR:
         ]
 
     def _detect(self, image: Pixels) -> list[Corners]:
+        """Lines of a page; of a strip, tile by tile: scaled to fit the detector in one piece its text would vanish."""
+        import numpy as np
+
+        found: list[Corners] = []
+        down, across = image.shape[:2]
+        vertical = down >= across
+        for start, end, own_start, own_end in _tiles(max(down, across), min(down, across)):
+            tile = image[start:end] if vertical else image[:, start:end]
+            offset = np.array([0, start] if vertical else [start, 0], dtype=np.float32)
+            for corners in self._detect_tile(np.ascontiguousarray(tile)):
+                middle = float(corners[:, 1 if vertical else 0].mean()) + start
+                if own_start <= middle < own_end:
+                    found.append(corners + offset)
+        return found
+
+    def _detect_tile(self, image: Pixels) -> list[Corners]:
         import cv2
         import numpy as np
 
@@ -170,6 +188,21 @@ def _detector_size(width: int, height: int) -> tuple[int, int]:
     """The size a page is shown to the detector at: short side up to 736, long side down to 2000, multiples of 32."""
     scale = min(max(1.0, DETECT_SHORT_SIDE / min(width, height)), DETECT_LONG_SIDE / max(width, height))
     return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
+
+
+def _tiles(long: int, short: int) -> Iterator[tuple[int, int, int, int]]:
+    """Where to look for lines along a page's long side: start and end of each tile, and of the part that is its own.
+
+    A line belongs to the tile whose own part its middle lies in, so none is found twice and none is cut.
+    """
+    if long <= STRIP * short or long <= DETECT_LONG_SIDE:
+        yield 0, long, 0, long + 1
+        return
+    overlap = max(TILE_OVERLAP, short // 8)
+    step = max(2 * short, DETECT_LONG_SIDE // 2)
+    for start in range(0, long, step):
+        last = start + step >= long
+        yield max(0, start - overlap), min(long, start + step + overlap), start, long + 1 if last else start + step
 
 
 def _crop(image: Pixels, corners: Corners) -> Pixels:

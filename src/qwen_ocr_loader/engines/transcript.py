@@ -59,10 +59,14 @@ class Transcript:
 
     def _add_content(self, content: str | list[Mapping[str, Any]] | None) -> None:
         elements: list[Mapping[str, Any]] = [{"text": content}] if isinstance(content, str) else content or []
+        found: dict[str, Any] = {}
         for element in elements:
             self.text += element.get("text") or ""
             self.processed += element.get("processed_text") or ""
-            self.ocr_result |= element.get("ocr_result") or {}
+            for name, value in (element.get("ocr_result") or {}).items():
+                both = isinstance(value, list) and isinstance(found.get(name), list)
+                found[name] = found[name] + value if both else value
+        self.ocr_result |= found
 
     @property
     def confidence(self) -> float | None:
@@ -78,9 +82,10 @@ def read_reply(reply: Reply) -> Transcript:
     """
     if reply.status != 200:
         raise _complaint(reply)
-    if reply.body.lstrip()[:1] == b"{":
-        return _of_body(reply)
-    return _of_events(reply)
+    try:
+        return _of_body(reply) if reply.body.lstrip()[:1] == b"{" else _of_events(reply)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ServiceFailed(f"the reply is put together as no document says ({error}); try again later") from error
 
 
 def _complaint(reply: Reply) -> Exception:
@@ -96,7 +101,7 @@ def _complaint(reply: Reply) -> Exception:
 
 def _of_body(reply: Reply) -> Transcript:
     said = _json(reply.body)
-    if not isinstance(said, dict) or "output" not in said:
+    if not isinstance(said, dict) or not said.get("output"):
         raise _complaint(reply)  # 200 with an error inside
     transcript = Transcript(request_id=reply.headers.get("x-request-id"))
     transcript.add(said)
@@ -123,7 +128,7 @@ def events(stream: EventStream, chunks: Iterable[bytes], *, ended: bool = True) 
             problem = complaint(event.data.encode()) or Complaint("", event.data[:200])
             raise fault(event.status if event.status != 200 else 400, problem)
         data = _json(event.data.encode())
-        if "output" not in data and (problem := complaint(event.data.encode())):
+        if not data.get("output") and (problem := complaint(event.data.encode())):
             raise fault(200, problem)
         yield data
 

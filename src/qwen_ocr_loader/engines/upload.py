@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 EARLY = 30.0  # seconds before its end that a policy is no longer used: the upload takes time too
 
 
+_NEEDED = {
+    *("policy", "signature", "upload_dir", "upload_host"),
+    *("oss_access_key_id", "x_oss_object_acl", "x_oss_forbid_overwrite"),
+}
+
+
 class Policy(NamedTuple):
     """Leave to store files, good until ``expires`` on the monotonic clock."""
 
@@ -52,7 +58,7 @@ class Policies:
 
     def keep(self, account: str, model: str, fields: Mapping[str, Any]) -> Policy:
         """Remember a policy as it came from the service."""
-        policy = Policy(fields, self._clock() + float(fields.get("expire_in_seconds", 0)))
+        policy = Policy(fields, self._clock() + float(fields.get("expire_in_seconds") or 0))
         with self._lock:
             self._known[account, model] = policy
         return policy
@@ -108,7 +114,7 @@ class Storage(NamedTuple):
             fields = json.loads(reply.body)["data"]
         except (ValueError, KeyError, TypeError):
             fields = None
-        if reply.status != 200 or not isinstance(fields, dict):
+        if reply.status != 200 or not isinstance(fields, dict) or _NEEDED - set(fields):
             raise fault(reply.status, complaint(reply.body) or Complaint("", "no upload policy"))
         return fields
 
