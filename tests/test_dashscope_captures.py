@@ -50,6 +50,9 @@ CASES = {
     "ds_logprobs": free("x", **PIXELS, parameters={"logprobs": True, "top_logprobs": 2}),
     "ds_stream_incremental_true": free("x", **PIXELS, stream=True),
     "ds_workspace": free("x", **PIXELS, workspace="ws-1"),
+    "ds_plain_no_prompt": free("", **PIXELS),
+    "ds_stream_task": asking(Task("table_parsing"), stream=True),
+    "ds_qwen35_advanced_recognition": asking(Task("advanced_recognition")),
     **{f"ds_task_{name}": asking(Task(name)) for name in TASKS},
 }
 
@@ -81,6 +84,8 @@ def test_request_bodies_equal_the_sdks(name, data):
     pixels = {key: part.get(key) for key in PIXELS}
     texts = [element["text"] for element in content if "text" in element]
     engine = replace(engine, model=theirs["json"]["model"], **pixels)
+    if options := theirs["json"]["parameters"].get("ocr_options"):
+        task = replace(task, name=options["task"])
     call = engine.ask(SCAN, replace(task, prompt=texts[0] if texts else None))
     assert normal(said(call)) == normal(theirs["json"])
     assert call.method == theirs["method"]
@@ -123,6 +128,25 @@ def test_both_a_task_and_a_prompt_for_models_that_take_both(data):
     pixels = {key: content[0].get(key) for key in PIXELS}
     engine = DashScopeEngine(api_key="k", model=theirs["model"], stream=False, **pixels)
     assert normal(said(engine.ask(SCAN, task))) == normal(theirs)
+
+
+def test_several_pictures_are_several_parts_of_one_message(data):
+    theirs = capture(data, "ds_multi_image")["json"]
+    content = theirs["input"]["messages"][0]["content"]
+    parts = [part for part in content if "image" in part]
+    pixels = {key: parts[0].get(key) for key in PIXELS}
+    engine = DashScopeEngine(api_key="k", model=theirs["model"], stream=False, **pixels)
+    ours = engine._content(prompt(content[-1]["text"]), [part["image"] for part in parts])
+    assert ours == content
+
+
+def test_a_stored_picture_is_resolved_by_its_header(data):
+    theirs = capture(data, "ds_image_oss_url")
+    url = theirs["json"]["input"]["messages"][0]["content"][0]["image"]
+    engine, task = free("x")
+    ours = engine._call(task, [url], {}, engine._headers()).headers
+    name = "X-DashScope-OssResourceResolve"
+    assert ours[name] == {key.lower(): value for key, value in theirs["headers"].items()}[name.lower()]
 
 
 def test_text_is_not_escaped(data):

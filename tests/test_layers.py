@@ -69,6 +69,7 @@ ROWS = [
     "progress",
     "report",
     "budget",
+    "flight",
     "reader",
     "render",
     "langchain",

@@ -216,7 +216,8 @@ def _belongs(above: _Strip, below: _Strip, *, forced: bool, flowing: bool, start
 
 def _is_forced(above: _Strip, below: _Strip, edge: float) -> bool:
     """Whether the line had to end: the next line's first word would not have fitted before the ``edge``."""
-    return edge - above.x1 - 0.5 * above.height < _first_word(below)
+    room = edge - above.x1 - 0.5 * above.height
+    return room < 0 or room < _first_word(below)  # most lines of prose leave none: no need to look at the words
 
 
 def _around(choose: Callable[[list[float]], float], edges: list[float], i: int) -> float:
@@ -236,6 +237,8 @@ def _first_word(strip: _Strip) -> float:
 def _paragraph_starts(stanza: Sequence[_Strip], lefts: list[float]) -> list[bool]:
     """Lines that stand in (or out, with hanging indents) from the others."""
     inside = [strip.x0 - _around(min, lefts, i) > _INDENT * strip.height for i, strip in enumerate(stanza)]
+    if not any(inside):
+        return inside
     hanging = _small(stanza, inside, True) > _small(stanza, inside, False) and 2 * sum(inside) >= len(inside)
     return [not value for value in inside] if hanging else inside
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from copy import copy
 from dataclasses import replace
 from decimal import Decimal
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
+from functools import cached_property
+from typing import TYPE_CHECKING, Unpack
 
 from .budget import Budget
 from .engines import MultiPageEngine, PaidEngine, Scan, able_engines, aopened, make_engine, refuse_unsupported
@@ -25,6 +25,7 @@ from .errors import (
     UnsupportedSource,
     UnsupportedTask,
 )
+from .flight import Finished, InFlight, Job, cancelling, outcome, started, stepping
 from .layout import compose
 from .options import OptionArgs, Options
 from .pages import open_pages
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import (
         AsyncGenerator,
-        AsyncIterator,
-        Callable,
-        Coroutine,
         Generator,
         Iterable,
         Iterator,
@@ -116,10 +114,10 @@ class Reader:
     def pages(self, source: SourceLike) -> Generator[ReadPage]:
         """``read`` with what is known about each page's file."""
         run = _Run(self, self.options.max_cost)
-        with run.timed(), closing(run.jobs(source)) as jobs, _InFlight(run) as in_flight:
-            window: deque[Future[_Job] | _Finished] = deque()
+        with run.timed(), closing(run.jobs(source)) as jobs, InFlight(run) as in_flight:
+            window: deque[Future[Job] | Finished] = deque()
             for job in jobs:
-                window.append(in_flight.submit(job) if job.scan else _Finished(job))
+                window.append(in_flight.submit(job) if job.scan else Finished(job))
                 while window and (len(window) >= run.width or window[0].done()):
                     yield from run.settle(window.popleft().result())
             while window:
@@ -128,58 +126,21 @@ class Reader:
     async def apages(self, source: SourceLike) -> AsyncGenerator[ReadPage]:
         """``aread`` with what is known about each page's file."""
         run = _Run(self, self.options.max_cost)
-        window: deque[asyncio.Future[_Job] | _Finished] = deque()
+        window: deque[asyncio.Future[Job] | Finished] = deque()
         with run.timed():
-            async with aopened(run.engine), aclosing(_stepping(run.jobs(source))) as jobs, _cancelling(window):
+            async with aopened(run.engine), aclosing(stepping(run.jobs(source))) as jobs, cancelling(window):
                 async for job in jobs:
-                    window.append(_started(run.arecognise(job)) if job.scan else _Finished(job))
+                    window.append(started(run.arecognise(job)) if job.scan else Finished(job))
                     while window and (len(window) >= run.width or window[0].done()):
-                        for page in run.settle(await _outcome(window.popleft())):
+                        for page in run.settle(await outcome(window.popleft())):
                             yield page
                 while window:
-                    for page in run.settle(await _outcome(window.popleft())):
+                    for page in run.settle(await outcome(window.popleft())):
                         yield page
 
 
 HOPELESS = (MissingKey, KeyRejected, AccountProblem, MissingDependency)
 """Errors of an engine that every later page of the run would meet as well."""
-
-
-class _Job(NamedTuple):
-    """A page on its way: with a scan while an engine is still to read it, then with a result or an error."""
-
-    origin: Origin
-    page: int | None
-    label: str = ""
-    scan: Scan | None = None
-    more: tuple[Scan, ...] = ()  # pages to be read together with it
-    result: PageResult | None = None
-    error: OCRError | None = None
-    expected: Decimal = Decimal(0)  # what it may cost
-
-    @property
-    def scans(self) -> tuple[Scan, ...]:
-        return (self.scan, *self.more) if self.scan else self.more
-
-    @property
-    def size(self) -> int:
-        return 1 + len(self.more)
-
-    @property
-    def last(self) -> int | None:
-        return self.more[-1].page if self.more else None
-
-
-class _Finished(NamedTuple):
-    """A job that waits for nothing, with as much of a future's face as the windows look at."""
-
-    job: _Job
-
-    def done(self) -> bool:
-        return True
-
-    def result(self) -> _Job:
-        return self.job
 
 
 class _Run:
@@ -207,7 +168,7 @@ class _Run:
         finally:
             self.report.seconds = time.monotonic() - started
 
-    def jobs(self, given: SourceLike) -> Generator[_Job]:
+    def jobs(self, given: SourceLike) -> Generator[Job]:
         """The pages wanted, in order; those an engine must read come with their scan."""
         options = self.options
         for found in find(given, glob=options.glob, fs=options.fs, download=options.download):
@@ -215,13 +176,13 @@ class _Run:
                 yield from self._file(found)
             except UnsupportedSource as error:
                 if not found.from_folder:
-                    yield _Job(Origin(found.name), None, error=error)
+                    yield Job(Origin(found.name), None, error=error)
                 else:
                     self.report.skipped.append(found.name)
             except OCRError as error:
-                yield _Job(Origin(found.name), None, error=error)
+                yield Job(Origin(found.name), None, error=error)
 
-    def _file(self, found: Found) -> Generator[_Job]:
+    def _file(self, found: Found) -> Generator[Job]:
         options = self.options
         source = found.open()
         opened = open_pages(
@@ -238,9 +199,9 @@ class _Run:
             origin = _origin(source, pages)
             yield from self._grouped(self._page(origin, pages, number) for number in numbers)
 
-    def _grouped(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+    def _grouped(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Neighbours that an engine is to read, put together up to ``pages_per_call``."""
-        most, group = self.options.pages_per_call, list[_Job]()
+        most, group = self.options.pages_per_call, list[Job]()
         for job in jobs:
             if group and (job.scan is None or len(group) == most):
                 yield _together(group)
@@ -252,21 +213,21 @@ class _Run:
         if group:
             yield _together(group)
 
-    def _page(self, origin: Origin, pages: Pages, number: int) -> _Job:
+    def _page(self, origin: Origin, pages: Pages, number: int) -> Job:
         try:
             page = pages.page(number)
             if self._takes_text(page):
-                return _Job(origin, number, page.label, result=self._from_text_layer(page))
+                return Job(origin, number, page.label, result=self._from_text_layer(page))
             scan = Scan(number, page.width, page.height, page.unit, page.image())
-            return _Job(origin, number, page.label, scan=scan, expected=self.budget.reserve(scan))
+            return Job(origin, number, page.label, scan=scan, expected=self.budget.reserve(scan))
         except OCRError as error:
-            return _Job(origin, number, str(number + 1), error=error)
+            return Job(origin, number, str(number + 1), error=error)
         except Exception as error:  # noqa: BLE001 - whatever a library raises is this page's failure, not the others'
             damaged = DamagedSource(
                 f"the page cannot be read ({type(error).__name__}: {error}); leave it out with pages="
             )
             damaged.__cause__ = error
-            return _Job(origin, number, str(number + 1), error=damaged)
+            return Job(origin, number, str(number + 1), error=damaged)
 
     @property
     def _text_will_do(self) -> bool:
@@ -290,7 +251,7 @@ class _Run:
             text_source="text_layer",
         )
 
-    def recognise(self, job: _Job) -> _Job:
+    def recognise(self, job: Job) -> Job:
         """The job with what the engine read on its scan, or why it could not."""
         if self.hopeless:
             return job._replace(scan=None, error=copy(self.hopeless))
@@ -299,7 +260,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - whatever an engine raises is this page's failure, not its neighbours'
             return job._replace(scan=None, error=self._as_ours(error))
 
-    async def arecognise(self, job: _Job) -> _Job:
+    async def arecognise(self, job: Job) -> Job:
         """``recognise`` without blocking the event loop."""
         if self.hopeless:
             return job._replace(scan=None, error=copy(self.hopeless))
@@ -318,7 +279,7 @@ class _Run:
             return await self.engine.aread_together(scans, self.tasks)
         return await self.engine.aread(scans[0], self.tasks)
 
-    def foresee(self, job: _Job) -> None:
+    def foresee(self, job: Job) -> None:
         """Count a job as if it had been done."""
         self.progress.tick(job.size)
         if job.error is not None:
@@ -341,7 +302,7 @@ class _Run:
         ours.__cause__ = error
         return ours
 
-    def settle(self, job: _Job) -> Iterator[ReadPage]:
+    def settle(self, job: Job) -> Iterator[ReadPage]:
         """The page for the reader's user: one, or none where it failed and is skipped.
 
         Raises:
@@ -363,7 +324,7 @@ class _Run:
         if self.options.on_error == "placeholder":
             yield ReadPage(_placeholder(job, error).scrubbed(), job.origin, job.label, error, job.last)
 
-    def _located(self, job: _Job) -> OCRError:
+    def _located(self, job: Job) -> OCRError:
         """The job's error, told which file, page and engine it belongs to."""
         error = _own(job.error or EngineError("the engine gave no result"))
         error.source = error.source or job.origin.name
@@ -380,7 +341,7 @@ def _own(error: OCRError) -> OCRError:
     return own
 
 
-def _placeholder(job: _Job, error: OCRError) -> PageResult:
+def _placeholder(job: Job, error: OCRError) -> PageResult:
     """An empty page; with what was read and paid for before the error, where there is any, and marked as cut off."""
     partial = getattr(error, "partial", None)
     if isinstance(partial, PageResult):
@@ -389,7 +350,7 @@ def _placeholder(job: _Job, error: OCRError) -> PageResult:
     return PageResult(job.page or 0, 0, 0, "px", text, truncated=bool(text))
 
 
-def _together(group: Sequence[_Job]) -> _Job:
+def _together(group: Sequence[Job]) -> Job:
     """Several pages as one job, the first's."""
     first, *others = group
     scans = tuple(scan for job in others for scan in job.scans)
@@ -406,90 +367,3 @@ def _origin(source: Source, pages: Pages) -> Origin:
         info=dict(pages.info),
         metadata=dict(source.metadata),
     )
-
-
-class _InFlight:
-    """Reads scans beside the caller, from the first one submitted on; what is not done when it ends is cancelled.
-
-    An engine that waits for a network gets an event loop in one thread: a request can be cancelled there at any moment,
-    which a thread that waits for a socket cannot. Other engines get a thread a page.
-    """
-
-    def __init__(self, run: _Run) -> None:
-        self._run = run
-        self._open = ExitStack()
-        self._start: Callable[[_Job], Future[_Job]] | None = None
-        self._flying: set[Future[_Job]] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def submit(self, job: _Job) -> Future[_Job]:
-        if self._start is None:
-            self._start = self._on_a_loop() if self._run.engine.remote else self._in_threads()
-        future = self._start(job)
-        self._flying.add(future)
-        future.add_done_callback(self._flying.discard)
-        return future
-
-    def _on_a_loop(self) -> Callable[[_Job], Future[_Job]]:
-        from anyio.from_thread import start_blocking_portal
-
-        portal = self._open.enter_context(start_blocking_portal(name="qwen-ocr"))
-        self._open.enter_context(portal.wrap_async_context_manager(aopened(self._run.engine)))
-        return partial(portal.start_task_soon, self._run.arecognise)
-
-    def _in_threads(self) -> Callable[[_Job], Future[_Job]]:
-        from concurrent.futures import ThreadPoolExecutor
-
-        pool = ThreadPoolExecutor(self._run.width, thread_name_prefix="qwen-ocr")
-        self._open.enter_context(pool)
-        return lambda job: pool.submit(self._run.recognise, job)
-
-    def __exit__(self, *_: object) -> None:
-        for future in list(self._flying):
-            future.cancel()
-        self._open.close()
-
-
-async def _stepping(jobs: Generator[_Job]) -> AsyncGenerator[_Job]:
-    """Drive a blocking generator one step at a time in a thread; it is closed there too, whatever happens."""
-    import asyncio
-
-    try:
-        while True:
-            step = asyncio.ensure_future(asyncio.to_thread(next, jobs, None))
-            try:
-                job = await asyncio.shield(step)
-            except asyncio.CancelledError:
-                await asyncio.wait([step])  # a generator cannot be closed while a thread is inside it
-                raise
-            if job is None:
-                return
-            yield job
-    finally:
-        await asyncio.to_thread(jobs.close)
-
-
-def _started(work: Coroutine[object, object, _Job]) -> asyncio.Future[_Job]:
-    import asyncio
-
-    return asyncio.ensure_future(work)
-
-
-async def _outcome(job: asyncio.Future[_Job] | _Finished) -> _Job:
-    return job.job if isinstance(job, _Finished) else await job
-
-
-@asynccontextmanager
-async def _cancelling(window: deque[asyncio.Future[_Job] | _Finished]) -> AsyncIterator[None]:
-    """Cancel whatever is still in flight when the context ends, and wait until it is."""
-    import asyncio
-
-    try:
-        yield
-    finally:
-        flying = [job for job in window if not isinstance(job, _Finished)]
-        for job in flying:
-            job.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
