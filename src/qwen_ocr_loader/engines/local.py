@@ -44,7 +44,7 @@ class LocalEngine:
     remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
     requires: ClassVar[tuple[str, ...]] = ("rapidocr", "onnxruntime")
-    at_once: ClassVar[int | None] = 2  # one is recognised while the next is rendered
+    at_once: ClassVar[int | None] = 1  # it uses all cores for a page; two dense ones at once took 1.5 GB
 
     def __post_init__(self) -> None:
         if self.model.removeprefix(FAMILY) not in MODELS:
