@@ -252,7 +252,6 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path):
     (tmp_path / "3.png").write_bytes(b"")
     (tmp_path / "4.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     png(tmp_path / "5.png")
-    reader = Reader(engine="local", on_error="skip", text_layer="never")
     reader = Reader(engine=FakeEngine(lambda scan: scan.image.pixels() and None), on_error="skip")
     assert len(list(reader.read(tmp_path))) == 2
     assert [Path(failure.source).name for failure in reader.report.failures] == ["2.png", "3.png", "4.pdf"]
