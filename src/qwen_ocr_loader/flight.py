@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
     from concurrent.futures import Future
+    from types import TracebackType
 
     from .errors import OCRError
     from .report import Origin
@@ -116,10 +117,12 @@ class InFlight:
         self._open.enter_context(pool)
         return lambda job: pool.submit(self._run.recognise, job)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for future in list(self._flying):
             future.cancel()
-        self._open.close()
+        self._open.__exit__(kind, error, trace)  # told of an interrupt, the loop ends what was not yet noted above too
 
 
 async def stepping(jobs: Generator[Job]) -> AsyncGenerator[Job]:
