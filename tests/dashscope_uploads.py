@@ -6,12 +6,14 @@ URLs"; the store's own errors are XML (Alibaba Cloud OSS, PostObject).
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+from xml.sax.saxutils import escape
 
 from dashscope_faults import compact, refuse_parameter
 
@@ -32,6 +34,7 @@ FIELDS = [
     "file",
 ]
 ACCESS_KEY = "LTAI-test"
+REQUEST_ID = "5F0A9C3D"
 
 
 class Certificate(NamedTuple):
@@ -49,9 +52,24 @@ class StoreRefusal(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.body = (
-            f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
-        )
+        said = {"Code": code, "Message": escape(message), "RequestId": REQUEST_ID, "HostId": "127.0.0.1"}
+        inner = "".join(f"  <{name}>{value}</{name}>\n" for name, value in said.items())
+        self.body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFault:
+    """A scenario: the object store fails with one of its own errors."""
+
+    status: int
+    code: str
+    message: str = "no reason"
+    retry_after: str | None = None
+
+    async def play(self, exchange: Exchange, asked: object) -> None:
+        waiting = {"Retry-After": self.retry_after} if self.retry_after else {}
+        body = StoreRefusal(self.status, self.code, self.message).body
+        await exchange.send(self.status, body, {"Content-Type": "application/xml", **waiting})
 
 
 @dataclass
@@ -61,11 +79,15 @@ class Uploads:
     Attributes:
         lifetime: Of a certificate, in seconds.
         max_size: Of a file, in bytes.
+        latency: Seconds a certificate takes.
+        answers_lost: Files still to be stored without a word: the connection closes.
         stored: Files by ``oss://`` URL.
     """
 
     lifetime: float = 300
     max_size: int = 100 << 20
+    latency: float = 0.0
+    answers_lost: int = 0
     stored: dict[str, bytes] = field(default_factory=dict)
     certificates: list[Certificate] = field(default_factory=list)
 
@@ -80,6 +102,7 @@ class Uploads:
             raise refuse_parameter(f"want action=getPolicy and a known model, got {query}")
         if exchange.request.body:
             raise refuse_parameter("a GET has no body")
+        await asyncio.sleep(self.latency)
         number = len(self.certificates) + 1
         policy = base64.b64encode(json.dumps({"conditions": [], "number": number}).encode()).decode()
         folder = f"dashscope-instant/test/2026-01-16/{number:08x}"
@@ -108,11 +131,16 @@ class Uploads:
         except StoreRefusal as refused:
             return await exchange.send(refused.status, refused.body, {"Content-Type": "application/xml"})
         self.stored[f"oss://{key}"] = data
+        if self.answers_lost:
+            self.answers_lost -= 1
+            return exchange.cut()
         return await exchange.send(200, b"", {"Content-Type": "application/xml"})
 
     def _accept(self, request: Request) -> tuple[str, bytes]:
-        if "authorization" in request.headers:
-            raise StoreRefusal(400, "InvalidArgument", "The key of DashScope is none of the store's business.")
+        if strange := {name for name in request.headers if name == "authorization" or "dashscope" in name}:
+            raise StoreRefusal(
+                400, "InvalidArgument", f"What is DashScope's is none of the store's business: {strange}"
+            )
         fields = read_form(request)
         names = list(fields)
         if names not in (FIELDS, [name for name in FIELDS if name != "x-oss-content-type"]):

@@ -7,6 +7,7 @@ business of whoever gives it a handler.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
 import struct
@@ -17,23 +18,26 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     Handler = Callable[["Exchange"], Awaitable[None]]
 
+PIECE = 1 << 16  # bytes of a file that are in memory at a time
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What arrived; header names in lower case."""
+    """What arrived; header names in lower case. ``file`` holds the body where the server spools such requests."""
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes = field(repr=False)
+    file: Path | None = None
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -71,6 +75,20 @@ class Exchange:
         await self.write(body)
         await self.finish()
 
+    async def send_file(self, path: Path, headers: Mapping[str, str], *, upto: float = 1.0) -> None:
+        """A file as a reply, a piece at a time; the connection closes after the fraction ``upto`` of it."""
+        with path.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            left = int(size * upto)
+            self.start(200, headers, length=size)
+            while piece := file.read(min(left, PIECE)):
+                left -= len(piece)
+                await self.write(piece)
+        if upto < 1:
+            return self.cut()
+        return await self.finish()
+
     def start(self, status: int, headers: Mapping[str, str] | None = None, *, length: int | None = None) -> None:
         """The head of a reply; without a ``length`` the body goes out in chunks."""
         self.status, self._chunked = status, length is None
@@ -104,10 +122,16 @@ class Exchange:
 
 
 class LocalServer:
-    """Serves ``handler`` while it is entered; a handler's own errors come out at the end of the ``with`` block."""
+    """Serves ``handler`` while it is entered; a handler's own errors come out at the end of the ``with`` block.
+
+    Attributes:
+        spool: The file that the body of a request, of that method and path, is to be written to, so that it is never
+            whole in memory; None for memory.
+    """
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
+        self.spool: Callable[[str, str], Path | None] = lambda method, path: None
         self._lock = threading.Condition()
         self._exchanges: list[Exchange] = []
         self._open = 0
@@ -157,14 +181,18 @@ class LocalServer:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self._serve), "127.0.0.1", 0, backlog=1024)
+        opened: set[asyncio.BaseTransport] = set()
+        server = await self._loop.create_server(lambda: _Connection(self._serve, opened), "127.0.0.1", 0, backlog=1024)
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        await asyncio.sleep(0)  # lets the aborted transports close their sockets
+        for _ in range(5):
+            await asyncio.sleep(0)  # lets connections just accepted be made
+        while opened:
+            for transport in list(opened):
+                transport.abort()
+            await asyncio.sleep(0)  # lets the aborted transports close their sockets
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """All requests of one connection, one after the other."""
@@ -172,7 +200,9 @@ class LocalServer:
         assert isinstance(connection, _Connection)
         self._writers.add(writer)
         try:
-            while (request := await _read_request(reader)) and await self._answer(request, connection, writer):
+            while (request := await _read_request(reader, self.spool)) and await self._answer(
+                request, connection, writer
+            ):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client left, or the server stops
@@ -213,11 +243,21 @@ class LocalServer:
 
 
 class _Connection(asyncio.StreamReaderProtocol):
-    """Cancels the answer that is under way when the client closes its side."""
+    """Cancels the answer that is under way when the client closes its side; notes it among the ``opened``."""
 
-    def __init__(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        opened: set[asyncio.BaseTransport],
+    ) -> None:
         super().__init__(asyncio.StreamReader(limit=1 << 20), serve)
         self.busy: asyncio.Task[Any] | None = None
+        self._opened = opened
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._own = transport
+        self._opened.add(transport)
+        super().connection_made(transport)
 
     def eof_received(self) -> bool | None:
         if self.busy:
@@ -227,10 +267,11 @@ class _Connection(asyncio.StreamReaderProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.busy:
             self.busy.cancel()
+        self._opened.discard(self._own)
         super().connection_lost(exc)
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Request | None:
+async def _read_request(reader: asyncio.StreamReader, spool: Callable[[str, str], Path | None]) -> Request | None:
     """The next request; None where the client closed the connection between two."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -246,19 +287,33 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
         earlier = headers.get(name.lower())
         headers[name.lower()] = value.strip() if earlier is None else f"{earlier}, {value.strip()}"
     url = urlsplit(target)
-    query = dict(parse_qsl(url.query, keep_blank_values=True))
-    return Request(method, unquote(url.path), query, headers, await _read_body(reader, headers))
+    query, path = dict(parse_qsl(url.query, keep_blank_values=True)), unquote(url.path)
+    file = spool(method, path)
+    return Request(method, path, query, headers, await _read_body(reader, headers, file), file)
 
 
-async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str], file: Path | None) -> bytes:
+    """The body; nothing where it went into a ``file``."""
+    if not file:
+        return b"".join([piece async for piece in _pieces(reader, headers)])
+    with file.open("wb") as spooled:
+        async for piece in _pieces(reader, headers):
+            spooled.write(piece)
+    return b""
+
+
+async def _pieces(reader: asyncio.StreamReader, headers: dict[str, str]) -> AsyncIterator[bytes]:
     if headers.get("transfer-encoding", "").lower() != "chunked":
-        return await reader.readexactly(int(headers.get("content-length", 0)))
-    chunks = []
+        left = int(headers.get("content-length", 0))
+        while left:
+            piece = await reader.readexactly(min(left, PIECE))
+            left -= len(piece)
+            yield piece
+        return
     while size := int(await reader.readline(), 16):
-        chunks.append(await reader.readexactly(size))
+        yield await reader.readexactly(size)
         await reader.readexactly(2)
     await reader.readexactly(2)
-    return b"".join(chunks)
 
 
 def closed_port() -> str:

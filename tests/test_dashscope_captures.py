@@ -144,7 +144,7 @@ def test_a_stored_picture_is_resolved_by_its_header(data):
     theirs = capture(data, "ds_image_oss_url")
     url = theirs["json"]["input"]["messages"][0]["content"][0]["image"]
     engine, task = free("x")
-    ours = engine._call(task, [url], {}, engine._headers()).headers
+    ours = engine.request(task, [url]).headers
     name = "X-DashScope-OssResourceResolve"
     assert ours[name] == {key.lower(): value for key, value in theirs["headers"].items()}[name.lower()]
 

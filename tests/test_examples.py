@@ -1,6 +1,7 @@
 """What the README shows, as its reader would run it."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -13,10 +14,10 @@ PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), fl
 
 
 @pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
-def test_readme_python(code):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_readme_python(code, tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path)}  # a cache in it is not the user's
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -19,7 +19,7 @@ def test_keyword_arguments_and_options_are_the_same_list():
     [
         ({"pags": "1"}, "no option 'pags'; did you mean 'pages'"),
         ({"enginee": "local"}, "did you mean 'engine'"),
-        ({"cache": "x"}, "no option 'cache'"),
+        ({"cashe": "x"}, "did you mean 'cache'"),
     ],
 )
 def test_an_unknown_option_is_an_error_that_names_the_nearest(wrong, message):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from qwen_ocr_loader.errors import (
     UnsupportedSource,
     UnsupportedTask,
 )
+from qwen_ocr_loader.render import arecords, records
 
 
 @pytest.fixture
@@ -205,6 +207,41 @@ def test_a_folder_is_read_in_order_and_other_files_are_counted(tmp_path):
 
 def test_the_pages_asked_for_in_the_order_asked_for(tiff):
     assert [page.page for page in Reader(engine="fake", pages="5-,1").read(tiff)] == [4, 5, 0]
+
+
+@dataclass(frozen=True)
+class Together(FakeEngine):
+    """Reads several pages as one."""
+
+    def read_together(self, scans, tasks):
+        result = self.read(scans[0], tasks)
+        return replace(result, text=" ".join(str(scan.page + 1) for scan in scans), lines=())
+
+    async def aread_together(self, scans, tasks):
+        return self.read_together(scans, tasks)
+
+
+@pytest.mark.parametrize(
+    ("pages", "read"),
+    [
+        (None, ["1 2", "3 4", "5 6"]),
+        ("5,1,3", ["5", "1", "3"]),
+        ("5-6,1-3", ["5 6", "1 2", "3"]),
+        ("2-4,3-4", ["2 3", "4", "3 4"]),
+        ("3,2,1", ["3", "2", "1"]),
+        ("1,1,2", ["1", "1 2"]),
+    ],
+)
+async def test_pages_read_together_follow_one_another(tiff, pages, read):
+    """So that ``page`` to ``page_last`` is a range, and each page of it was read."""
+    options = {"engine": Together(), "prompt": "Sum up", "pages_per_call": 2, "pages": pages}
+    made = list(records(Reader(**options), tiff))
+    assert [record.text.removeprefix("Page ") for record in made] == read
+    async with arecords(Reader(**options), tiff) as stream:
+        assert [record async for record in stream] == made
+    for record in made:
+        numbers = range(record.metadata["page"] + 1, record.metadata["page_last"] + 2)
+        assert record.text.removeprefix("Page ") == " ".join(map(str, numbers))
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

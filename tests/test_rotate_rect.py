@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qwen_ocr_loader.geometry import Quad, RotatedRect, text_quad
+from qwen_ocr_loader.geometry import Quad
+from qwen_ocr_loader.rects import RotatedRect, text_quad
 
 WIDTH, HEIGHT = 2000, 2000
 

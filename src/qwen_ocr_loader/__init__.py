@@ -12,11 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batch import Batch
     from .download import Download
     from .engines.base import Engine, Scan
     from .engines.dashscope import DashScopeEngine
     from .engines.fake import FakeEngine
     from .engines.local import LocalEngine
+    from .engines.openai import OpenAIEngine
     from .errors import EngineError, MissingDependency, OCRError, SourceError
     from .geometry import Point, Quad
     from .options import Options
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Batch",
     "DashScopeEngine",
     "Download",
     "Engine",
@@ -38,6 +41,7 @@ __all__ = [
     "LocalEngine",
     "MissingDependency",
     "OCRError",
+    "OpenAIEngine",
     "Options",
     "PageResult",
     "Point",
@@ -53,11 +57,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batch": ("Batch",),
     "download": ("Download",),
     "engines.base": ("Engine", "Scan"),
     "engines.dashscope": ("DashScopeEngine",),
     "engines.fake": ("FakeEngine",),
     "engines.local": ("LocalEngine",),
+    "engines.openai": ("OpenAIEngine",),
     "errors": ("EngineError", "MissingDependency", "OCRError", "SourceError"),
     "geometry": ("Point", "Quad"),
     "options": ("Options",),

@@ -32,9 +32,10 @@ class Answer:
         text: The page in reading order; for fields, ``name: value`` lines.
         text_format: As found, not as asked for.
         lines: ``text[line.start:line.end] == line.text``. Lines of print: none for fields, HTML and LaTeX, whose lines
-            are not the page's. Boxes only from ``words_info``.
+            are not the page's. Boxes from ``words_info``, or from the text where that says what its numbers count.
         fields, tables, formulas: As in ``PageResult``.
         truncated: Its JSON or HTML stops in the middle; what was unfinished is not in it.
+        doubt: Why boxes that were given have been left out; ``""`` where none were.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Answer:
     tables: tuple[Table, ...] = ()
     formulas: tuple[str, ...] = ()
     truncated: bool = False
+    doubt: str = ""
 
 
 def read_answer(

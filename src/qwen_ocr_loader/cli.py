@@ -1,34 +1,41 @@
-"""The command line: ``qwen-ocr read FILE…`` and ``qwen-ocr engines``."""
+"""The command line: ``qwen-ocr read``, ``estimate``, ``batch`` and ``engines``."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import closing
 from importlib.util import find_spec
 from io import TextIOWrapper
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from . import __version__
-from .download import Download
+from .cache import open_cache
+from .cli_batch import add_batch
+from .cli_pages import (
+    DEFAULTS,
+    FORMATS,
+    WrongOption,
+    add_reading,
+    output_to,
+    page_options,
+    sources_of,
+    tell,
+    write_pages,
+)
 from .engines import engine_factories
-from .errors import OCRError
-from .options import ErrorPolicy, Options, Rasterizer, TextLayerPolicy
+from .errors import OCRError, SourceError
+from .options import ErrorPolicy
 from .reader import Reader
-from .render import markdown
 from .tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from .report import ReadPage, Report
 
-FORMATS = ("text", "markdown", "json", "jsonl")
-DEFAULTS = Options()
+CACHE = "~/.cache/qwen-ocr"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,16 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OCRError as error:
         print(f"qwen-ocr: {error}", file=sys.stderr)
         return error.exit_code
-    except _WrongOption as error:
+    except WrongOption as error:
         parser.error(str(error))
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         return 0
     return code
-
-
-class _WrongOption(Exception):
-    """An option's value that no reader takes."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_read(commands.add_parser("read", help="read images and PDFs, text to stdout"))
     _add_estimate(commands.add_parser("estimate", help="pages, calls, tokens and cost, before any money is spent"))
+    add_batch(commands.add_parser("batch", help="the half-price Batch API: submit now, collect hours later"))
+    _add_cache(commands.add_parser("cache", help="what is kept of pages read before: stats, clear"))
     engines = commands.add_parser("engines", help="what is installed, what it can do, what is missing")
     engines.set_defaults(run=_engines)
     return parser
@@ -84,98 +89,59 @@ def _add_estimate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
-    """What decides which pages are read, and how."""
+    add_reading(parser)
     add = parser.add_argument
-    add("sources", nargs="+", metavar="FILE", help="a file, folder or URL; - for standard input")
-    add("-e", "--engine", default=DEFAULTS.engine, help="auto, local, NAME or NAME:MODEL (default: %(default)s)")
-    add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
-    add("--region", help="of the key, for engine dashscope: beijing, singapore or virginia")
-    add("--prompt", help="a prompt of your own instead of a task")
-    add("--fields", help="all, or a JSON file with names and descriptions of the fields wanted")
-    add("-p", "--pages", help="for example 1,3-5,9-")
-    add("--password", help="for encrypted PDFs")
-    add("--text-layer", choices=get_args(TextLayerPolicy), default=DEFAULTS.text_layer, help="(default: %(default)s)")
-    add("--dpi", type=int, default=DEFAULTS.dpi, help="of rendered PDF pages (default: %(default)s)")
-    add("--rasterizer", choices=get_args(Rasterizer), default=DEFAULTS.rasterizer, help="(default: %(default)s)")
     add("--concurrency", type=int, default=DEFAULTS.concurrency, help="pages in flight (default: %(default)s)")
     add("--pages-per-call", type=int, default=DEFAULTS.pages_per_call, help="sent as one message (default: 1)")
-    add("--glob", default=DEFAULTS.glob, help="which files of a folder (default: %(default)s)")
-    add("--allow-private", action="store_true", help="let URLs point into private networks")
-    add("--no-progress", action="store_true", help="no progress bar, also in a terminal")
+    add("--rate-limit", type=float, metavar="N", help="requests a minute (default: what the vendor publishes)")
+    add("--cache", nargs="?", const=CACHE, metavar="DIR", help=f"keep pages there, buy none twice (DIR: {CACHE})")
+    add("--refresh", action="store_true", help="read anew what is in the cache")
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_cache)
+    parser.add_argument("action", choices=("stats", "clear"), help="count the pages kept, or forget them")
+    parser.add_argument("cache", nargs="?", default=CACHE, metavar="DIR", help="(default: %(default)s)")
 
 
 def _reader(asked: argparse.Namespace) -> Reader:
     try:
         return _made(asked)
     except (TypeError, ValueError) as error:
-        raise _WrongOption(error) from error
+        raise WrongOption(error) from error
 
 
 def _made(asked: argparse.Namespace) -> Reader:
     reader = Reader(
-        engine=_engine(asked),
-        task=asked.task or DEFAULTS.task,
-        prompt=asked.prompt,
-        fields=_schema(asked.fields),
-        pages=asked.pages,
-        password=asked.password,
-        text_layer=asked.text_layer,
-        dpi=asked.dpi,
-        rasterizer=asked.rasterizer,
         concurrency=asked.concurrency,
         pages_per_call=asked.pages_per_call,
-        on_error=asked.on_error,
         max_cost=asked.max_cost,
-        glob=asked.glob,
-        download=Download(allow_private=asked.allow_private),
-        show_progress=sys.stderr.isatty() and not asked.no_progress,
+        rate_limit=asked.rate_limit or "published",
+        cache=asked.cache,
+        refresh=asked.refresh,
+        **page_options(asked),
     )
     _ = reader.engine  # an unknown name is the user's slip, and told as one
     return reader
 
 
-def _engine(asked: argparse.Namespace) -> Any:
-    """The engine's name, or, where a region is given, the engine there."""
-    name, _, model = asked.engine.partition(":")
-    if asked.region is None:
-        return asked.engine
-    if name not in ("auto", "dashscope"):
-        raise ValueError(f"--region is of no use to engine {name}; leave it out")
-    from .engines.dashscope import DashScopeEngine
-
-    return DashScopeEngine(region=asked.region, **({"model": model} if model else {}))
-
-
-def _schema(given: str | None) -> Any:
-    """``all``, or what the JSON file holds."""
-    if given is None or given == "all":
-        return given
-    try:
-        return json.loads(Path(given).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"--fields {given}: want 'all' or a JSON file ({error})") from error
-
-
-def _sources(asked: argparse.Namespace) -> list[Any]:
-    return [sys.stdin.buffer if source == "-" else source for source in asked.sources]
-
-
 def _read(asked: argparse.Namespace) -> int:
     reader = _reader(asked)
-    with _output(asked.output) as out:
+    with output_to(asked.output) as out:
         one = len(asked.sources) == 1 and not Path(asked.sources[0]).is_dir()
-        _write(reader.pages(_sources(asked)), asked.format, out, one=one)
-    return _tell(reader.report)
+        write_pages(reader.pages(sources_of(asked)), asked.format, out, one=one)
+    return tell(reader.report)
 
 
 def _estimate(asked: argparse.Namespace) -> int:
     reader = _reader(asked)
-    report = reader.estimate(_sources(asked))
+    report = reader.estimate(sources_of(asked))
     usage = report.usage
     rows = {
         "pages": f"{report.pages:,}",
         "with sound text of their own": f"{report.from_text_layer:,}",
-        f"for {reader.engine.name}": f"{report.pages - report.from_text_layer:,}",
+        "in the cache": f"{report.from_cache:,}",
+        f"for {reader.engine.name}": f"{report.pages - report.from_text_layer - report.from_cache:,}",
         "calls": f"{usage.calls:,}",
         "tokens in": f"{usage.input_tokens:,}",
         "tokens out, at most likely": f"{usage.output_tokens:,}",
@@ -183,53 +149,19 @@ def _estimate(asked: argparse.Namespace) -> int:
     }
     for name, value in rows.items():
         print(f"{name:<40} {value:>16}")
-    return _tell(report)
+    return tell(report)
 
 
-@contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            yield file
-        draft.replace(target)
-    except OSError as error:
-        raise OCRError(f"{path} cannot be written ({error.strerror}); give another --output") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _write(pages: Iterable[ReadPage], form: str, out: TextIO, *, one: bool) -> None:
-    match form:
-        case "json":
-            files = [_as_dict(list(group)) for _, group in groupby(pages, key=lambda page: id(page.origin))]
-            said = (files or [{}])[0] if one else files
-            print(json.dumps(said, ensure_ascii=False, indent=1), file=out)
-        case "jsonl":
-            for page in pages:
-                row = {"source": page.origin.name, **page.result.to_dict()}
-                print(json.dumps(row, ensure_ascii=False), file=out, flush=True)
-        case _:
-            for i, page in enumerate(pages):
-                text = markdown(page.result) if form == "markdown" else page.result.text
-                print("\f" * (i > 0) + text, file=out, flush=True)
-
-
-def _as_dict(pages: list[ReadPage]) -> dict[str, Any]:
-    return {"source": pages[0].origin.name, "pages": [page.result.to_dict() for page in pages]}
-
-
-def _tell(report: Report) -> int:
-    """Failures to stderr, one a line; the exit code is that of the first."""
-    for name in report.skipped:
-        print(f"skipped, neither image nor PDF: {name}", file=sys.stderr)
-    for failure in report.failures:
-        print(f"failed: {failure.error}", file=sys.stderr)
-    return report.failures[0].error.exit_code if report.failures else 0
+def _cache(asked: argparse.Namespace) -> int:
+    if not Path(asked.cache).expanduser().exists():
+        raise SourceError(f"there is no cache at {asked.cache}; name its folder")
+    with closing(open_cache(asked.cache)) as cache:
+        if asked.action == "clear":
+            print(f"{cache.clear():,} forgotten")
+        else:
+            pages, size = cache.stats()
+            print(f"{pages:,} kept, {size / 1e6:,.1f} MB")
+    return 0
 
 
 def _engines(asked: argparse.Namespace) -> int:

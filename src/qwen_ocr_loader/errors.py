@@ -20,7 +20,9 @@ OCRError
 │   ├── ReplyTruncated         carries what was read
 │   ├── ReplyUnreadable        carries the reply's text
 │   └── BudgetReached          the page was not sent: it could cost more than max_cost leaves
-└── BatchError             a batch job was refused or lost
+├── BatchError             a batch job was refused or lost
+│   └── BatchBusy              another process is at work on it
+└── CacheFailed            the cache cannot be used; pages are read all the same
 
 ``retryable`` tells a retry policy whether the same call may succeed later; ``exit_code`` is what ``qwen-ocr`` exits
 with.
@@ -264,3 +266,15 @@ class BatchError(OCRError):
     """A batch job was refused, failed or cannot be found."""
 
     exit_code = 40
+
+
+class BatchBusy(BatchError):
+    """Another process is at work on the batch's state file."""
+
+    exit_code = 41
+
+
+class CacheFailed(OCRError):
+    """The cache cannot be used; the message says where it is and what to do."""
+
+    exit_code = 50

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .catalog import resized
 from .errors import SourceTooLarge
 from .geometry import Box
 
@@ -44,6 +45,8 @@ class Limits:
         max_pixels: As width x height; 8K, 7680 x 4320. No strict limit is published; no model looks at more.
         legible_pixels: What the model reduces images to by itself, so that as many pixels lose nothing; never fewer.
         legible_side: Pixels the shorter side keeps when only the file's size asks for fewer.
+        grid: A model's own resizing, done beforehand so that it leaves the picture alone and the pixels it counts are
+            those that were sent: the multiple its sides have, and the least and most pixels it looks at. None for none.
     """
 
     max_base64: int | None = 10 * 1024 * 1024
@@ -56,6 +59,7 @@ class Limits:
     max_pixels: int = 7680 * 4320
     legible_pixels: int = 8192 * 32 * 32
     legible_side: int = 1000
+    grid: tuple[int, int, int] | None = None
 
     def room(self, mime: str) -> int:
         """Bytes a file of that media type may have."""
@@ -77,6 +81,10 @@ class Limits:
         """The scale, at most 1, that brings a size in pixels under ``max_pixels`` and ``longest_side``."""
         return min(1.0, math.sqrt(self.max_pixels / (width * height)), self.longest_side / max(width, height))
 
+    def on_grid(self, width: int, height: int) -> tuple[int, int]:
+        """The size in pixels a picture is stretched to, where the model would do so itself."""
+        return resized(width, height, *self.grid) if self.grid else (width, height)
+
     def passes(self, image: PageImage) -> bool:
         """Whether the file is sent as it is."""
         size = image.width, image.height
@@ -85,6 +93,7 @@ class Limits:
             and self.accepts(image.mime, *size)
             and self.frame(*size) == size
             and self.shrink(*size) == 1
+            and self.on_grid(*size) == size
         )
 
 
@@ -180,26 +189,29 @@ def _encode(picture: Image, scale: float, least: float, limits: Limits) -> Encod
 
 
 def _laid(picture: Image, scale: float, limits: Limits) -> tuple[Image, Box]:
-    """The picture at a scale, on white where a side is too short, and where it lies there as fractions."""
+    """The picture at a scale, on white where a side is too short, on the grid, and where it lies there as fractions."""
+    width, height = (max(1, math.floor(side * scale)) if scale < 1 else side for side in picture.size)
+    frame = limits.frame(width, height)
+    if frame == (width, height):
+        return _resized(picture, limits.on_grid(width, height)), _WHOLE
+    sheet, box = _on_white(_resized(picture, (width, height)), frame)
+    return _resized(sheet, limits.on_grid(*frame)), box
+
+
+def _on_white(picture: Image, frame: tuple[int, int]) -> tuple[Image, Box]:
     import PIL.Image
 
-    small = _scaled(picture, scale)
-    width, height = frame = limits.frame(*small.size)
-    if frame == small.size:
-        return small, _WHOLE
-    left, top = (width - small.width) // 2, (height - small.height) // 2
-    sheet = PIL.Image.new(small.mode, frame, "white")
-    sheet.paste(small, (left, top))
-    return sheet, Box(left / width, top / height, (left + small.width) / width, (top + small.height) / height)
+    width, height = frame
+    left, top = (width - picture.width) // 2, (height - picture.height) // 2
+    sheet = PIL.Image.new(picture.mode, frame, "white")
+    sheet.paste(picture, (left, top))
+    return sheet, Box(left / width, top / height, (left + picture.width) / width, (top + picture.height) / height)
 
 
-def _scaled(picture: Image, scale: float) -> Image:
+def _resized(picture: Image, size: tuple[int, int]) -> Image:
     from PIL.Image import Resampling
 
-    if scale == 1:
-        return picture
-    width, height = (max(1, math.floor(side * scale)) for side in picture.size)
-    return picture.resize((width, height), Resampling.LANCZOS)
+    return picture if picture.size == size else picture.resize(size, Resampling.LANCZOS)
 
 
 def _first_file(picture: Image, limits: Limits) -> tuple[bytes, str, str]:

@@ -7,6 +7,7 @@ process-wide settings and plugins are left as they are.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,15 @@ class PageImage:
             return self.decoded
         with _decoding(None, None):
             return decode(self.data, self.mime)
+
+    def digest(self) -> str:
+        """SHA-256 of the file, or of the pixels with their size and mode where there is none."""
+        if self.data:
+            return hashlib.sha256(self.data).hexdigest()
+        picture = self.pixels()
+        return hashlib.sha256(
+            f"{picture.mode} {picture.width} {picture.height} ".encode() + picture.tobytes()
+        ).hexdigest()
 
     def is_blank(self) -> bool:
         """Nothing is on it but paper: seen from afar (64 x 64), light and dark differ by less than a tenth.

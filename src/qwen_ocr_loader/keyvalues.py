@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -123,7 +124,7 @@ def _cleaned(value: Any, path: str, problems: list[str], depth: int = 0) -> Any:
 
 def _scalar(value: Any, path: str, problems: list[str]) -> Any:
     if not isinstance(value, str):
-        return value if value is None or isinstance(value, bool | int) or value == value else None  # noqa: PLR0124 (NaN)
+        return None if isinstance(value, float) and not math.isfinite(value) else value
     text = scrub(value).strip()
     if text.lower() in ("", "null"):
         return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Unpack
 
 from .errors import MissingDependency
 from .reader import Reader
-from .render import arecords, records
+from .render import arecords, batch_records, records
 from .source import remember
 
 try:
@@ -23,12 +22,13 @@ if TYPE_CHECKING:
 
     from langchain_core.documents.base import Blob
 
+    from .batch import Batch
     from .options import OptionArgs
     from .render import Record
     from .report import Report
     from .source import SourceLike
 
-__all__ = ["QwenOCRBlobParser", "QwenOCRLoader"]
+__all__ = ["QwenOCRBlobParser", "QwenOCRLoader", "batch_documents"]
 
 
 class QwenOCRLoader(BaseLoader):
@@ -92,7 +92,7 @@ class QwenOCRLoader(BaseLoader):
 
     async def alazy_load(self) -> AsyncGenerator[Document]:
         """Yield the Documents one by one, with up to ``concurrency`` pages in flight; the event loop stays free."""
-        async with aclosing(arecords(self.reader, self.source)) as made:
+        async with arecords(self.reader, self.source) as made:
             async for record in made:
                 yield _document(record)
 
@@ -127,9 +127,24 @@ class QwenOCRBlobParser(BaseBlobParser):
 
     async def alazy_parse(self, blob: Blob) -> AsyncGenerator[Document]:
         """``lazy_parse`` with up to ``concurrency`` pages in flight."""
-        async with aclosing(arecords(self.reader, blob)) as made:
+        async with arecords(self.reader, blob) as made:
             async for record in made:
                 yield _document(record)
+
+
+def batch_documents(batch: Batch, *, wait: bool = False) -> Generator[Document]:
+    """Yield the Documents of a batch's pages, as ``QwenOCRLoader`` makes them.
+
+    Args:
+        batch: Submitted.
+        wait: Until all of it is read.
+
+    Raises:
+        BatchError: It is not done, and nobody waits.
+        OCRError: A page could not be read, under ``on_error="raise"``.
+    """
+    for record in batch_records(batch, wait=wait):
+        yield _document(record)
 
 
 def _document(record: Record) -> Document:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-from dataclasses import asdict, is_dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .download import Download
+from .engine_settings import engine_from_dict, engine_to_dict, settings_from_dict, settings_to_dict
 from .errors import MissingDependency
+from .pace import RateLimit
 from .reader import Reader
-from .render import arecords, excluded, records
+from .render import arecords, batch_records, excluded, records
 
 try:
     from llama_index.core.readers.base import BasePydanticReader
@@ -25,20 +28,26 @@ if TYPE_CHECKING:
 
     from fsspec import AbstractFileSystem
 
+    from .batch import Batch
     from .options import OptionArgs
     from .render import Record
     from .report import Report
     from .source import SourceLike
 
-__all__ = ["QwenOCRReader"]
+__all__ = ["QwenOCRReader", "batch_documents"]
 
 SUFFIXES = (
     *(".pdf", ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".heic", ".heif", ".heics", ".heifs", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf"),
     *(".ico", ".icns", ".sgi", ".rgb"),
 )
-NEVER_WRITTEN = frozenset({"password", "fs"})
-"""Options that stay out of ``to_dict()``: a secret, and a live connection."""
+NEVER_WRITTEN = frozenset({"password", "fs", "on_page"})
+"""Options that stay out of ``to_dict()``: a secret, and what lives in this process only."""
+WRITTEN_AS: Mapping[str, tuple[type, ...]] = {
+    "cache": (str, Path, NoneType),
+    "rate_limit": (str, int, float, RateLimit, NoneType),
+}
+"""Options that stay out of ``to_dict()`` where they are objects of another kind."""
 
 
 class QwenOCRReader(BasePydanticReader):
@@ -48,7 +57,8 @@ class QwenOCRReader(BasePydanticReader):
     >>> SimpleDirectoryReader("inbox", file_extractor=QwenOCRReader.file_extractor()).load_data()
 
     Metadata keys other than ``source``, ``file_name``, ``page_label`` and ``field.*`` are hidden from embedding models
-    and LLMs, so they take no room in a chunk. ``to_dict()`` and ``repr`` hold neither passwords nor keys; it pickles.
+    and LLMs, so they take no room in a chunk. ``to_dict()`` and ``repr`` hold neither passwords nor keys, a download's
+    headers among them; ``from_dict`` makes the reader again, its engine with all its settings but the key. It pickles.
 
     Args:
         **options: As described in ``qwen_ocr_loader.Options``.
@@ -66,7 +76,11 @@ class QwenOCRReader(BasePydanticReader):
         super().__init__()
         given: dict[str, Any] = dict(options)
         if isinstance(given.get("download"), dict):  # as to_dict() wrote it
-            given["download"] = Download(**given["download"])
+            given["download"] = Download(**settings_from_dict(given["download"]))
+        if isinstance(given.get("rate_limit"), dict):
+            given["rate_limit"] = RateLimit(**given["rate_limit"])
+        if "engine" in given:
+            given["engine"] = _engine(given["engine"])
         given.pop("is_remote", None)
         self._given = given
         self._reader = self._last = Reader(**given)
@@ -113,7 +127,7 @@ class QwenOCRReader(BasePydanticReader):
         self, file: SourceLike, extra_info: Mapping[str, Any] | None = None, fs: AbstractFileSystem | None = None
     ) -> AsyncGenerator[Document]:
         """``lazy_load_data`` as an async generator, with up to ``concurrency`` pages in flight."""
-        async with aclosing(arecords(self._reader_for(fs), file)) as made:
+        async with arecords(self._reader_for(fs), file) as made:
             async for record in made:
                 yield _document(record, extra_info or {})
 
@@ -135,8 +149,14 @@ class QwenOCRReader(BasePydanticReader):
 
     @model_serializer(mode="plain")
     def custom_model_dump(self) -> dict[str, Any]:  # type: ignore[override]  # a plain serializer takes no handler
-        """The options that were given, in JSON's terms; an engine object as its name."""
-        written = {name: _plain(value) for name, value in self._given.items() if name not in NEVER_WRITTEN}
+        """The options that were given, in JSON's terms, for ``from_dict``; ``engine_settings`` says how an engine is.
+
+        Raises:
+            ValueError: An engine object that is installed under no name; pickling keeps it.
+        """
+        objects = {name for name, kinds in WRITTEN_AS.items() if not isinstance(self._given.get(name), kinds)}
+        here_only = NEVER_WRITTEN | objects
+        written = {name: _plain(value) for name, value in self._given.items() if name not in here_only}
         return {**written, "class_name": self.class_name()}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -146,12 +166,38 @@ class QwenOCRReader(BasePydanticReader):
         self.__init__(**state["given"])  # type: ignore[misc]
 
 
+def batch_documents(batch: Batch, *, wait: bool = False) -> Generator[Document]:
+    """Yield the Documents of a batch's pages, as ``QwenOCRReader`` makes them.
+
+    Args:
+        batch: Submitted.
+        wait: Until all of it is read.
+
+    Raises:
+        BatchError: It is not done, and nobody waits.
+        OCRError: A page could not be read, under ``on_error="raise"``.
+    """
+    for record in batch_records(batch, wait=wait):
+        yield _document(record, {})
+
+
 def _plain(value: Any) -> Any:
     if hasattr(value, "aread"):
-        return value.name
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return list(value) if isinstance(value, tuple) else value
+        return engine_to_dict(value)
+    if isinstance(value, Download | RateLimit):
+        return settings_to_dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Decimal):
+        return float(value)  # an amount of money, and far from what a float cannot hold
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _engine(written: Any) -> Any:
+    """As given, or made again from what ``_plain`` made of it."""
+    if isinstance(written, list | tuple):
+        return [_engine(item) for item in written]
+    return engine_from_dict(written) if isinstance(written, dict) else written
 
 
 def _document(record: Record, extra_info: Mapping[str, Any]) -> Document:

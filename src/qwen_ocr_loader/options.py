@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from .download import Download
 from .errors import SourceError, did_you_mean
+from .pace import checked_limit
 from .schema import schema_of
 from .tasks import EXTRACTION, PROMPT, TEXT_TASKS, Task, parse_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
+    from pathlib import Path
 
+    from .cache import ByteStore, Cache
     from .engines import Engine
+    from .pace import Limiter, RateLimit
+    from .report import PageEvent
 
 TextLayerPolicy = Literal["auto", "never", "only"]
 Rasterizer = Literal["pdfium", "pdf2image"]
@@ -38,7 +44,7 @@ _RANGE = re.compile(r"\s*(?:(\d+)|(\d+)?\s*-\s*(\d+)?)\s*")
 class OptionArgs(TypedDict, total=False):
     """The options as keyword arguments, for type checkers and editors; ``Options`` says what each means."""
 
-    engine: str | Engine
+    engine: str | Engine | Sequence[str | Engine]
     task: str | Sequence[str]
     prompt: str | None
     fields: Literal["all"] | Mapping[str, Any] | None
@@ -53,8 +59,12 @@ class OptionArgs(TypedDict, total=False):
     on_error: ErrorPolicy
     concurrency: int
     pages_per_call: int
+    rate_limit: RateLimit | Limiter | float | Literal["published"] | None
+    cache: str | Path | Cache | ByteStore | None
+    refresh: bool
     max_cost: float | Decimal | None
     show_progress: bool
+    on_page: Callable[[PageEvent], None] | None
     glob: str
     fs: Any
     download: Download
@@ -65,7 +75,8 @@ class Options:
     r"""What to read, with what, and what comes out.
 
     Attributes:
-        engine: ``"auto"``, ``"local"``, ``"fake"``, ``"NAME:MODEL"``, or an engine object.
+        engine: ``"auto"``, ``"local"``, ``"fake"``, ``"NAME:MODEL"``, or an engine object; or a list of these: each
+            page is read by the first that can, and the metadata key ``ocr_instead`` says why it was not the first.
         task: One of the seven tasks, or several, merged into one result a page.
         prompt: A free prompt to a model, instead of a task's own. With a ``task`` other than the default one, both are
             sent, which models before qwen3.5-ocr answer by the task alone.
@@ -86,9 +97,16 @@ class Options:
         concurrency: Pages in flight; results come in page order whatever finishes first.
         pages_per_call: Pages of a file sent as one message, where a prompt or fields span pages. The reading counts as
             one of the first; the metadata key ``page_last`` says where it ends. Its lines have no boxes.
+        rate_limit: Requests a minute, ``RateLimit(requests=..., tokens=...)`` a minute, a LangChain
+            ``BaseRateLimiter``, or None for none; ``"published"`` leaves it to the engine, which keeps to what its
+            vendor publishes. All loaders of a process that ask the same model with the same key share it.
+        cache: A folder, a cache, or a LangChain ``BaseStore[str, bytes]``: no page is paid for twice, and a run that
+            was killed goes on where it stopped. None for no cache.
+        refresh: Read anew what is in the cache, and replace it there.
         max_cost: In the engine's currency. A page is not sent if it could take the run's cost above this; pages that
             cost nothing are still read.
         show_progress: A progress bar, one tick a page.
+        on_page: Called with a ``PageEvent`` for every page that is done, or has failed, in order; for tracing.
         glob: Which files of a folder; ``"**/*"`` goes into subfolders.
         fs: An fsspec filesystem that paths are looked up in; None for the local one.
         download: Limits for http(s) sources.
@@ -98,7 +116,7 @@ class Options:
         ValueError: A value that no option takes.
     """
 
-    engine: str | Engine = "auto"
+    engine: str | Engine | Sequence[str | Engine] = "auto"
     task: str | Sequence[str] = DEFAULT_TASK
     prompt: str | None = None
     fields: Literal["all"] | Mapping[str, Any] | None = None
@@ -113,8 +131,12 @@ class Options:
     on_error: ErrorPolicy = "raise"
     concurrency: int = 8
     pages_per_call: int = 1
+    rate_limit: RateLimit | Limiter | float | Literal["published"] | None = "published"
+    cache: str | Path | Cache | ByteStore | None = None
+    refresh: bool = False
     max_cost: float | Decimal | None = None
     show_progress: bool = False
+    on_page: Callable[[PageEvent], None] | None = None
     glob: str = "**/*"
     fs: Any = None
     download: Download = field(default_factory=Download)
@@ -139,6 +161,9 @@ class Options:
                 raise ValueError(f"{name}={value!r}: want a whole number of {least} or more")
         if self.max_cost is not None and not _is_amount(self.max_cost):
             raise ValueError(f"max_cost={self.max_cost!r}: want an amount of 0 or more, as a number")
+        checked_limit(self.rate_limit)
+        if not self.engines:
+            raise ValueError("engine=[]: name at least one")
         self._check_tasks({task.name for task in self.tasks})
         if self.pages is not None:
             if not isinstance(self.pages, str):
@@ -153,6 +178,13 @@ class Options:
             )
         if self.text_layer == "only" and (self.prompt is not None or names - TEXT_TASKS):
             raise ValueError(f"text_layer='only' recognises nothing, so it leaves nobody to do {', '.join(names)}")
+
+    @property
+    def engines(self) -> Sequence[str | Engine]:
+        """``engine`` as a list, also where it is one."""
+        if isinstance(self.engine, str) or not isinstance(self.engine, Sequence):
+            return [self.engine]
+        return self.engine
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from .errors import UnsupportedSource
@@ -208,3 +210,9 @@ class PDFPages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@cache
+def renderers() -> str:
+    """What makes pictures of pages, with versions: the same ones make the same picture."""
+    return ", ".join(f"{name} {version(name)}" for name in ("pypdfium2", "pillow"))

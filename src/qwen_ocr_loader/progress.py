@@ -47,12 +47,20 @@ class Progress:
             self._bar = _bar_class()(total=pages, unit="page", desc="Reading")
             return
         self._bar.total = None
-        self._bar.set_postfix_str(f"file {self._files}")
 
-    def tick(self, pages: int = 1) -> None:
-        """So many pages are done, or have failed."""
-        if self._bar is not None:
-            self._bar.update(pages)
+    def tick(self, pages: int = 1, *, cached: int = 0, failed: int = 0, cost: str = "") -> None:
+        """So many pages are done, or have failed.
+
+        Args:
+            pages: More than before.
+            cached, failed: In all, so far.
+            cost: Money so far, as it is to be shown.
+        """
+        if self._bar is None:
+            return
+        told = {"file": self._files if self._files > 1 else 0, "cached": cached, "failed": failed, "cost": cost}
+        self._bar.set_postfix_str(", ".join(f"{name} {value}" for name, value in told.items() if value), refresh=False)
+        self._bar.update(pages)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -6,15 +6,17 @@ import json
 import uuid
 import zlib
 from collections import Counter
-from contextlib import aclosing, closing
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .flight import Unfolded
 from .results import scrub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
+    from .batch import Batch
     from .options import Options
     from .reader import Reader
     from .report import ReadPage
@@ -86,6 +88,8 @@ class Records:
             metadata |= _fields([page.result for page in pages], options.fields)
         if options.pages_per_call > 1:
             metadata["page_last"] = pages[-1].result.page if pages[-1].last is None else pages[-1].last
+        if len(options.engines) > 1:
+            metadata["ocr_instead"] = _each_once(page.instead for page in pages)
         if options.on_error == "placeholder":
             metadata["error"] = next((f"{type(e).__name__}: {e.message}" for e in (p.error for p in pages) if e), "")
         if options.metadata == "rich":
@@ -102,15 +106,18 @@ def records(reader: Reader, source: SourceLike) -> Generator[Record]:
     yield from made.finish()
 
 
-async def arecords(reader: Reader, source: SourceLike) -> AsyncGenerator[Record]:
-    """``records`` with pages in flight together."""
+def arecords(reader: Reader, source: SourceLike) -> Unfolded[ReadPage, Record]:
+    """``records`` with pages in flight together: a context, and in it an async iterator."""
     made = Records(reader)
-    async with aclosing(reader.apages(source)) as pages:
-        async for page in pages:
-            for record in made.add(page):
-                yield record
-    for record in made.finish():
-        yield record
+    return Unfolded(reader.flight(source), made.add, made.finish)
+
+
+def batch_records(batch: Batch, *, wait: bool = False) -> Generator[Record]:
+    """The records of a batch's pages; raises what ``batch.collect`` raises."""
+    made = Records(batch.reader())
+    for page in batch.collect(wait=wait):
+        yield from made.add(page)
+    yield from made.finish()
 
 
 def flat(page: ReadPage) -> dict[str, Scalar]:
@@ -131,7 +138,7 @@ def flat(page: ReadPage) -> dict[str, Scalar]:
         "ocr_task": ",".join(result.tasks),
         "text_format": result.text_format,
         "text_source": result.text_source,
-        "ocr_key": "",
+        "ocr_key": page.key,
         "ocr_lines": line_table(result.lines),
         **{key: scrub(origin.info.get(key, "")) for key in PDF_INFO},
     }
@@ -227,6 +234,7 @@ def _of_all(pages: Sequence[ReadPage], delimiter: int) -> dict[str, Scalar]:
     return {
         "ocr_lines": f"[{joined}]" if joined else "",
         "ocr_engine": _each_once(page.result.engine for page in pages),
+        "ocr_key": _each_once(page.key for page in pages),
         "text_source": _each_once(page.result.text_source for page in pages),
         "page_spans": json.dumps(spans, separators=(",", ":")),
     }
@@ -247,7 +255,7 @@ def _recipe(reader: Reader) -> str:
     """What besides the content decides the text, as one string."""
     options: Options = reader.options
     made_of: Mapping[str, object] = {
-        "engine": f"{reader.engine.name} {reader.engine.settings}",
+        "engine": ", ".join(f"{engine.name} {engine.settings}" for engine in reader.engines),
         "tasks": [asdict(task) for task in options.tasks],
         "text_layer": options.text_layer,
         "dpi": options.dpi,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .results import PageResult, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .errors import OCRError
     from .prices import Money
@@ -37,6 +38,30 @@ class Origin:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
+class PageEvent(NamedTuple):
+    """A page that is done, as ``on_page`` is told.
+
+    Attributes:
+        source: The file, as in ``metadata["source"]``.
+        page: 0-based; None for a file that could not be opened.
+        engine: Who read it; ``""`` where nobody did.
+        cached: It was read before.
+        usage: Calls and tokens spent on it now.
+        cost: What they cost; None where nothing was paid or no price is known.
+        seconds: From when it was handed to the engine to when it was done; 0 where none was asked.
+        error: Why it failed; None where it did not.
+    """
+
+    source: str
+    page: int | None
+    engine: str
+    cached: bool
+    usage: Usage
+    cost: Money | None
+    seconds: float
+    error: OCRError | None
+
+
 class ReadPage(NamedTuple):
     """A page that was read, or the placeholder of one that was not.
 
@@ -46,6 +71,8 @@ class ReadPage(NamedTuple):
         label: As printed in the PDF's page labels, else the 1-based number.
         error: Why it is a placeholder; None otherwise.
         last: The 0-based page the reading ends with, where several were read together; None for one page.
+        key: Of the result in the cache; ``""`` without one.
+        instead: The class of the error for which another engine than the first read it; ``""`` otherwise.
     """
 
     result: PageResult
@@ -53,6 +80,8 @@ class ReadPage(NamedTuple):
     label: str
     error: OCRError | None = None
     last: int | None = None
+    key: str = ""
+    instead: str = ""
 
 
 class Failure(NamedTuple):
@@ -62,6 +91,16 @@ class Failure(NamedTuple):
     page: int | None
     error: OCRError
 
+    def to_dict(self) -> dict[str, Any]:
+        """File, page, class of the error, and what it says."""
+        return {
+            "source": self.source,
+            "page": self.page,
+            "error": type(self.error).__name__,
+            "message": self.error.message,
+            "exit_code": self.error.exit_code,
+        }
+
 
 @dataclass(slots=True)
 class Report:
@@ -70,23 +109,49 @@ class Report:
     Attributes:
         pages: Pages read.
         from_text_layer: Those of them taken from a PDF's own text.
+        from_cache: Those of them read, and paid for, before.
         failures: What could not be read, and why.
         skipped: Files of a folder that are neither images nor PDFs.
         usage: Calls and tokens, all together, failed tries that were billed included.
-        cost: What they cost, by the catalogue's dated prices; None where nothing was paid or no price is known.
+        costs: What they cost, by the catalogue's dated prices, by currency; empty where nothing was paid or no price is
+            known.
         seconds: From the first page asked for to the last one given.
     """
 
     pages: int = 0
     from_text_layer: int = 0
+    from_cache: int = 0
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     usage: Usage = Usage()
-    cost: Money | None = None
+    costs: dict[str, Money] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def spend(self, usage: Usage, cost: Money | None) -> None:
+    @property
+    def cost(self) -> Money | None:
+        """What was paid, where it was in one currency."""
+        return next(iter(self.costs.values())) if len(self.costs) == 1 else None
+
+    def spend(self, usage: Usage, costs: Iterable[Money]) -> None:
         """Add what a page or a failed try was billed."""
         self.usage += usage
-        if cost is not None:
-            self.cost = cost if self.cost is None else self.cost + cost
+        for cost in costs:
+            before = self.costs.get(cost.currency)
+            self.costs[cost.currency] = cost if before is None else before + cost
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return {
+            "pages": self.pages,
+            "from_text_layer": self.from_text_layer,
+            "from_cache": self.from_cache,
+            "failures": [failure.to_dict() for failure in self.failures],
+            "skipped": list(self.skipped),
+            "usage": asdict(self.usage),
+            "cost": {currency: str(cost.amount) for currency, cost in self.costs.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as JSON, for a log or a file."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)

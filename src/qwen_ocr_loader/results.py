@@ -106,6 +106,11 @@ class Usage:
     output_tokens: int = 0
     image_tokens: int = 0
 
+    @property
+    def tokens(self) -> int:
+        """In and out together; image tokens are among those that go in."""
+        return self.input_tokens + self.output_tokens
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.calls + other.calls,

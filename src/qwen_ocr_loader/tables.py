@@ -26,12 +26,13 @@ class FoundTable(NamedTuple):
 
     Attributes:
         table: Its rows, and its HTML (made from the rows where it was not HTML).
-        start: Where it begins in the text, in code points.
+        start, end: Where it stands in the text, in code points.
         whole: It ends before the text does; otherwise it has only the rows that were finished.
     """
 
     table: Table
     start: int
+    end: int
     whole: bool
 
 
@@ -174,7 +175,7 @@ class _Reader(HTMLParser):
         if self._stack:
             self._stack[-1].write("\n" + "\n".join(" ".join(filter(None, row)) for row in rows) + "\n")
         elif rows or not whole:
-            self.found.append(FoundTable(Table(self._text[table.start : end].strip(), rows), table.start, whole))
+            self.found.append(FoundTable(Table(self._text[table.start : end].strip(), rows), table.start, end, whole))
 
     def _cut_off(self) -> None:
         self._stack[-1].row = None  # what was not finished may be half a number
@@ -230,7 +231,7 @@ def _latex_tables(text: str) -> list[FoundTable]:
         at = end
         if opening[1] != "array":  # an array is a formula's
             rows = _grid([row for row in _latex_rows(body, whole=whole) if row])
-            found.append(FoundTable(Table(to_html(rows), rows), opening.start(), whole))
+            found.append(FoundTable(Table(to_html(rows), rows), opening.start(), end, whole))
     return found
 
 
@@ -340,7 +341,7 @@ def _markdown_tables(text: str) -> list[FoundTable]:
     for match in _PIPES.finditer(text):
         lines = [match["head"], *match["rest"].split("\n")[1:]]
         rows = _grid([[(cell, 1, 1) for cell in _pipe_cells(line)] for line in lines])
-        found.append(FoundTable(Table(to_html(rows), rows), match.start(), whole=True))
+        found.append(FoundTable(Table(to_html(rows), rows), match.start(), match.end(), whole=True))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Words with boxes, as Qwen-OCR's ``words_info`` lists them, become the page's text and lines."""
+"""Words with boxes, as Qwen-OCR and other models list them, become the page's text and lines."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .geometry import Quad, RotatedRect, text_quad
 from .layout import TextBox, compose
+from .rects import RotatedRect, scaled, text_quad
 from .results import Line, scrub
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .geometry import Corners
+    from .geometry import Quad
+    from .rects import Corners, Size
 
 _BREAK = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 
 
 class Word(NamedTuple):
-    """One item of ``words_info``: a line of print, and where it stands as far as that was said.
+    """A line of print, and where it stands as far as that was said.
 
     Attributes:
         text: Without line breaks; never empty.
-        location: Four corners in pixels, from the text's upper left, clockwise; None where absent or malformed.
+        location: Four corners in the reply's numbers (in ``words_info``: pixels), clockwise from the text's upper left;
+            None where absent or malformed.
         rect: The same as a turned rectangle; None where absent or malformed.
     """
 
@@ -43,16 +45,34 @@ def read_words(items: Iterable[Any], width: float, height: float, *, exact: bool
         exact: The boxes refer to that image. Otherwise (``enable_rotate``) they serve to find the reading order, in
             whatever frame they are, and no line gets one.
     """
-    words = [word for word in map(_word, items) if word]
-    if not exact:
-        width, height = _frame(words, width, height)
-    text, lines = _joined(list(zip(words, _quads(words, width, height), strict=True)), width, height)
+    return place_words([word for word in map(_word, items) if word], (width, height), exact=exact)
+
+
+def place_words(
+    words: Sequence[Word], frame: Size, size: Size | None = None, *, exact: bool
+) -> tuple[str, tuple[Line, ...]]:
+    """The text of a page, and its lines, from words in any frame.
+
+    Args:
+        words: In the order in which they were listed.
+        frame: Width and height of the whole picture, in the words' numbers.
+        size: The same in pixels, which decide how lines are paired and ordered; None: as ``frame``.
+        exact: As for ``read_words``.
+    """
+    frame = frame if exact else _frame(words, *frame)
+    size = size if size and exact else frame
+    text, lines = _joined(list(zip(words, _quads(words, frame, size), strict=True)), *size)
     return text, lines if exact else tuple(replace(line, quad=None) for line in lines)
+
+
+def one_line(text: str) -> str:
+    """What a model took for one line of print, without the breaks that it may have in it."""
+    return _BREAK.sub(" ", scrub(text)).strip()
 
 
 def _word(item: Any) -> Word | None:
     given = item.get("text") if isinstance(item, dict) else None
-    text = _BREAK.sub(" ", scrub(str(given))).strip() if given is not None else ""
+    text = one_line(str(given)) if given is not None else ""
     if not text:
         return None
     place, rect = _numbers(item.get("location")), _numbers(item.get("rotate_rect"))
@@ -85,29 +105,34 @@ def _frame(words: Sequence[Word], width: float, height: float) -> tuple[float, f
     return max([width, *(x for x, _ in within)]), max([height, *(y for _, y in within)])
 
 
-def _quads(words: Sequence[Word], width: float, height: float) -> list[Quad | None]:
+def _quads(words: Sequence[Word], frame: Size, size: Size) -> list[Quad | None]:
     """Where each word stands: by its corners, else by its rectangle, else nowhere."""
     quads: list[Quad | None] = []
     doubtful: dict[int, RotatedRect] = {}
     for index, word in enumerate(words):
-        quad = text_quad(word.location, width, height, ordered=True) if word.location else None
+        quad = text_quad(scaled(word.location, frame, size), *size, ordered=True) if word.location else None
         if quad is None and word.rect:
             if word.rect.is_doubtful:
                 doubtful[index] = word.rect
             else:
-                quad = word.rect.quad(width, height)
+                quad = _rect_quad(word.rect, frame, size)
         quads.append(quad)
-    for index, quad in _settled(doubtful, [quad for quad in quads if quad], width, height):
+    for index, quad in _settled(doubtful, [quad for quad in quads if quad], frame, size):
         quads[index] = quad
     return quads
 
 
+def _rect_quad(rect: RotatedRect, frame: Size, size: Size) -> Quad | None:
+    """Turned in the frame it was written in, then scaled: a grid of 0-1000 has no square cells."""
+    return text_quad(scaled(rect.corners, frame, size), *size, ordered=False)
+
+
 def _settled(
-    doubtful: dict[int, RotatedRect], sure: list[Quad], width: float, height: float
+    doubtful: dict[int, RotatedRect], sure: list[Quad], frame: Size, size: Size
 ) -> Iterable[tuple[int, Quad | None]]:
     """Take each rectangle as given or with its sides exchanged, whichever leaves other lines alone; None if unclear."""
-    given = {index: rect.quad(width, height) for index, rect in doubtful.items()}
-    swapped = {index: rect.swapped.quad(width, height) for index, rect in doubtful.items()}
+    given = {index: _rect_quad(rect, frame, size) for index, rect in doubtful.items()}
+    swapped = {index: _rect_quad(rect.swapped, frame, size) for index, rect in doubtful.items()}
     for index in doubtful:
         one, other = given[index], swapped[index]
         if one is None or other is None:

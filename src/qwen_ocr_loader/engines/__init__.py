@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependency, did_you_mean
-from .base import Engine, MultiPageEngine, PaidEngine, Scan, aopened, refuse_unsupported
+from .base import Asked, Engine, MultiPageEngine, PacedEngine, PaidEngine, Scan, aopened, refuse_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = [
     "GROUP",
+    "Asked",
     "Engine",
     "MultiPageEngine",
+    "PacedEngine",
     "PaidEngine",
     "Scan",
     "able_engines",
     "aopened",
     "engine_factories",
     "make_engine",
+    "make_engines",
     "refuse_unsupported",
 ]
 
@@ -62,6 +66,23 @@ def make_engine(spec: str | Engine) -> Engine:
         raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
     engine: Engine = factory(model=model) if model else factory()
     return engine
+
+
+def make_engines(specs: str | Engine | Sequence[str | Engine], rate_limit: object) -> tuple[Engine, ...]:
+    """The engines of an option, one or several, keeping to a rate limit where they can.
+
+    Args:
+        specs: As for ``make_engine``.
+        rate_limit: As in ``Options``; ``"published"`` leaves it to each engine.
+
+    Raises:
+        ValueError: As for ``make_engine``; ``MissingDependency`` and ``TypeError`` likewise.
+    """
+    several = [specs] if isinstance(specs, str) or not isinstance(specs, Sequence) else specs
+    engines = tuple(make_engine(spec) for spec in several)
+    if rate_limit == "published":
+        return engines
+    return tuple(engine.paced(rate_limit) if isinstance(engine, PacedEngine) else engine for engine in engines)
 
 
 def able_engines(task: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from ..errors import UnsupportedTask
 from ..results import PageResult
@@ -12,10 +12,18 @@ from ..tasks import PROMPT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ..fit import Encoded
     from ..images import PageImage
     from ..prices import Money
     from ..results import Unit, Usage
     from ..tasks import Ability, Task
+
+
+class Named(Protocol):
+    """Whoever reads a page."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
 
 
 class Scan(NamedTuple):
@@ -34,10 +42,43 @@ class Scan(NamedTuple):
     unit: Unit
     image: PageImage
 
-    def result(self, engine: Engine, tasks: Sequence[Task], text: str, **more: Any) -> PageResult:
+    def result(self, engine: Named, tasks: Sequence[Task], text: str, **more: Any) -> PageResult:
         """What the engine read on it; ``more`` are further attributes of ``PageResult``."""
-        asked = tuple(task.name for task in tasks)
-        return PageResult(self.page, self.width, self.height, self.unit, text, engine=engine.name, tasks=asked, **more)
+        return _result(self, engine, tasks, text, **more)
+
+
+class Asked(NamedTuple):
+    """What must be remembered of a page that was asked about until the reply comes: a ``Scan`` without its pixels.
+
+    Attributes:
+        page, width, height, unit: As in ``Scan``.
+        sent_width, sent_height: Of the picture that was sent, in pixels; 0 where only its address was.
+        box: Where the page lies in that picture (left, top, right, bottom), as fractions of it.
+        blank: Nothing is on the page, so that an empty reply is the truth.
+    """
+
+    page: int
+    width: float
+    height: float
+    unit: Unit
+    sent_width: int
+    sent_height: int
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    blank: bool = False
+
+    @classmethod
+    def about(cls, scan: Scan, sent: Encoded, *, blank: bool = False) -> Self:
+        """Of a page and the picture made of it."""
+        return cls(*scan[:4], sent.width, sent.height, sent.page_box, blank)
+
+    def result(self, engine: Named, tasks: Sequence[Task], text: str, **more: Any) -> PageResult:
+        """As ``Scan.result``."""
+        return _result(self, engine, tasks, text, **more)
+
+
+def _result(page: Scan | Asked, engine: Named, tasks: Sequence[Task], text: str, **more: Any) -> PageResult:
+    asked = tuple(task.name for task in tasks)
+    return PageResult(page.page, page.width, page.height, page.unit, text, engine=engine.name, tasks=asked, **more)
 
 
 @runtime_checkable
@@ -108,6 +149,15 @@ class MultiPageEngine(Engine, Protocol):
 
     async def aread_together(self, scans: Sequence[Scan], tasks: Sequence[Task]) -> PageResult:
         """``read_together`` without blocking the event loop."""
+        ...
+
+
+@runtime_checkable
+class PacedEngine(Engine, Protocol):
+    """An engine that can keep to a rate limit."""
+
+    def paced(self, rate_limit: Any) -> Self:
+        """The same engine with another rate limit: requests a minute, a ``RateLimit``, a limiter, or None."""
         ...
 
 

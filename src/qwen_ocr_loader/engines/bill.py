@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import EngineError
 from ..results import PageResult, Usage, merged
+from .keys import Secret, concealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .dashscope import DashScopeEngine
+
+class Keyed(Protocol):
+    """An engine with a key that services may repeat."""
+
+    @property
+    def api_key(self) -> str | Secret | None: ...  # noqa: D102
 
 
 @dataclass(slots=True)
@@ -32,12 +38,33 @@ class Bill:
         return replace(merged(self.results), usage=self.usage)
 
     @contextmanager
-    def charging(self, engine: DashScopeEngine) -> Iterator[None]:
-        """Tell an error what was billed before it, give it what was read, and keep the key out of it."""
+    def charging(self, engine: Keyed) -> Iterator[None]:
+        """Tell an error what was billed before it, give it what was read, and keep the engine's key out of it."""
         try:
             yield
         except EngineError as error:
             error.usage = self.usage
             error.partial = self.result() if self.results else None
-            error.message = engine.without_key(error.message)
+            for told in _chain(error):
+                _conceal(told, engine.api_key if isinstance(engine.api_key, Secret) else Secret(engine.api_key))
             raise
+
+
+def _chain(error: BaseException) -> Iterator[EngineError]:
+    """An error, its causes and what it replaced: a traceback prints them all."""
+    seen, waiting = set[int](), [error]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
+        if isinstance(one, EngineError):
+            yield one
+
+
+def _conceal(error: EngineError, key: Secret) -> None:
+    for name, value in vars(error).items():
+        if isinstance(value, str):
+            setattr(error, name, concealed(value, key))
+    error.args = (error.message,)

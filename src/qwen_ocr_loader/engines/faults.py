@@ -32,6 +32,10 @@ _RIGHTS = "give the key's workspace the right to use this model in the console"
 _MODEL = "check the model's name and that it is served in this region"
 _SLOWER = "lower concurrency"
 _LATER = "try again later"
+_PARAMETER = "correct the parameter it names"
+_PICTURE = "send the picture in another format or size, or read it with engine='local'"
+_SMALLER = "send a smaller image: lower dpi or max_pixels"
+_ADDRESS = "check that the service can reach the address"
 
 _CODES: Mapping[str, tuple[type[EngineError], str]] = {
     **dict.fromkeys(
@@ -69,15 +73,23 @@ _CODES: Mapping[str, tuple[type[EngineError], str]] = {
         (RequestRejected, "the service's moderation refuses the page; read it with engine='local'"),
     ),
     **dict.fromkeys(
-        ("InvalidParameter", "invalid_parameter_error"), (RequestRejected, "correct the parameter it names")
+        ("InvalidParameter", "invalid_parameter_error", "BadRequest", "UnsupportedOperation"),
+        (RequestRejected, _PARAMETER),
     ),
-    "BadRequest.TooLarge": (RequestRejected, "send a smaller image: lower dpi or max_pixels"),
+    **dict.fromkeys(
+        ("InvalidImage", "InvalidImageFormat", "InvalidImageResolution", "BadRequest.UnsupportedFileFormat"),
+        (RequestRejected, _PICTURE),
+    ),
+    **dict.fromkeys(("InvalidURL", "BadRequest.InputDownloadFailed"), (RequestRejected, _ADDRESS)),
+    "BadRequest.TooLarge": (RequestRejected, _SMALLER),
+    "InvalidParameter.DataInspection": (ServiceFailed, _LATER),  # their inspection could not fetch the picture
 }
-_INSPECTION = "InvalidParameter.DataInspection"  # their inspection could not fetch the picture
+_FRONT_END = "InternalError.Algo."  # stands before other codes, and means nothing there
 _FREE_QUOTA = "free allocated quota exceeded"  # a 429 that waiting does not cure
 _THEIR_DOWNLOAD = re.compile(  # an InvalidParameter that another try may cure
     r"download[^;]*(timed out|timeout|failed)|(failed|unable|could not)[^;.]*download", re.IGNORECASE
 )
+_MOST_TOKENS = re.compile(r"range of max_tokens should be \[\s*\d+\s*,\s*(\d+)\s*\]", re.IGNORECASE)
 
 
 def fault(status: int, complaint: Complaint, *, retry_after: float | None = None) -> EngineError:
@@ -96,40 +108,69 @@ def fault(status: int, complaint: Complaint, *, retry_after: float | None = None
         "request_id": complaint.request_id,
     }
     if issubclass(kind, ServiceFailed):
-        once_more = complaint.code.startswith("InvalidParameter")
+        once_more = _may_be_the_request(complaint.code)
         return kind(message, retry_after=retry_after, attempts=2 if once_more else None, **about)
     if issubclass(kind, RateLimited):
         return kind(message, retry_after=retry_after, **about)
     return kind(message, **about)
 
 
+def allowed_max_tokens(refusal: EngineError | str) -> int | None:
+    """The most that ``max_tokens`` may be, where a refusal says so: ``Range of max_tokens should be [1, 8192]``.
+
+    Seen 2026-08 with code ``InvalidParameter`` and ``<400> InternalError.Algo.InvalidParameter: `` in front. The limit
+    of an account may differ from the one the model's page names.
+
+    Args:
+        refusal: An error as ``fault`` makes it, or the service's message.
+    """
+    message = refusal if isinstance(refusal, str) else refusal.message
+    found = _MOST_TOKENS.search(message)
+    return (int(found[1]) or None) if found else None
+
+
 def _kind(status: int, complaint: Complaint) -> tuple[type[EngineError], str]:
-    said = complaint.message.lower()
-    known = _CODES.get(complaint.code)
-    if complaint.code == _INSPECTION:
-        return ServiceFailed, _LATER
-    if known is None:
-        return _by_status(status)
-    if known[0] is RateLimited and _FREE_QUOTA in said:
+    code, said = complaint.code, complaint.message.lower()
+    if code.isdecimal() and status == 200:  # self-hosted servers put the status there, within a stream
+        status = int(code)
+    kind, advice = _known(code) or _by_status(status)
+    if kind is RateLimited and _FREE_QUOTA in said:
         return AccountProblem, _QUOTA
-    if known[0] is RequestRejected and _THEIR_DOWNLOAD.search(said):
+    if _may_be_the_request(code) and _THEIR_DOWNLOAD.search(said):
         return ServiceFailed, _LATER
-    return known
+    return kind, advice
+
+
+def _known(code: str) -> tuple[type[EngineError], str] | None:
+    """What the code means, or, of one that is not listed, the family it belongs to: ``InvalidImage.ImageSize``."""
+    if code not in _CODES and code.startswith(_FRONT_END):
+        return _known(code.removeprefix(_FRONT_END)) or _CODES["InternalError.Algo"]
+    while code and code not in _CODES:
+        code = code.rpartition(".")[0]
+    return _CODES.get(code)
+
+
+def _may_be_the_request(code: str) -> bool:
+    """Whether the code stands for a bad request as well as for a download that failed on their side."""
+    return code == "invalid_parameter_error" or code.partition(".")[0] == "InvalidParameter"
+
+
+_STATUSES: Mapping[int, tuple[type[EngineError], str]] = {
+    401: (KeyRejected, _CHECK_KEY),
+    402: (AccountProblem, _RIGHTS),
+    403: (AccountProblem, _RIGHTS),
+    404: (RequestRejected, _MODEL),
+    413: (RequestRejected, _SMALLER),
+    429: (RateLimited, _SLOWER),
+    **dict.fromkeys((200, 408, 409), (ServiceFailed, _LATER)),
+}
 
 
 def _by_status(status: int) -> tuple[type[EngineError], str]:
-    match status:
-        case 401:
-            return KeyRejected, _CHECK_KEY
-        case 402 | 403:
-            return AccountProblem, _RIGHTS
-        case 404:
-            return RequestRejected, _MODEL
-        case 429:
-            return RateLimited, _SLOWER
-        case _ if status in (200, 408, 409) or status >= 500:
-            return ServiceFailed, _LATER
-    return RequestRejected, "correct the request"
+    if 300 <= status < 400:  # not followed: the key and the page would go where nobody sent them
+        return RequestRejected, "the service sends callers elsewhere; check base_url="
+    other = (ServiceFailed, _LATER) if status >= 500 else (RequestRejected, "correct the request")
+    return _STATUSES.get(status, other)
 
 
 def complaint(body: bytes) -> Complaint | None:
@@ -139,18 +180,20 @@ def complaint(body: bytes) -> Complaint | None:
     balancer in front of the service.
     """
     text = body.decode("utf-8", "replace").strip()
-    said = _json_object(text) or _json_object(_data_line(text))
+    said = _json_object(text)
+    said = _json_object(_data_line(text)) if said is None else said
     if said is None:
         return Complaint("", text[:200] or "an empty answer")
     error = said.get("error")
     inner = error if isinstance(error, dict) else said
     code, message = (
         inner.get("code") or inner.get("type"),
-        inner.get("message") or (error if isinstance(error, str) else ""),
+        inner.get("message") or (error if isinstance(error, str) else said.get("detail") or ""),
     )
     if not (code or message) or said.get("output") or said.get("choices"):
         return None
-    return Complaint(str(code or ""), str(message or ""), said.get("request_id") or said.get("id"))
+    request_id = said.get("request_id") or said.get("id")
+    return Complaint(str(code or ""), str(message or ""), str(request_id) if request_id else None)
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

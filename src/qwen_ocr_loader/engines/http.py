@@ -1,8 +1,8 @@
 """What is sent is said once, in a generator; two short drivers send it, one blocking, one not.
 
-A *flow* yields ``Call``s and ``Pause``s, is given ``Reply``s (or has an ``EngineError`` thrown in), and returns its
-result. Retries, uploads before the call and second tries with other parameters are plain code in a flow, written once
-for both.
+A *flow* yields ``Call``s, ``Pause``s and ``Turn``s, is given ``Reply``s (or has an ``EngineError`` thrown in), and
+returns its result. Retries, uploads before the call and second tries with other parameters are plain code in a flow,
+written once for both.
 """
 
 from __future__ import annotations
@@ -14,21 +14,59 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Generator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..errors import EngineError, RequestRejected, ServiceFailed
+from ..cleanup import ended
+from ..errors import EngineError, RateLimited, RequestRejected, ServiceFailed
+from ..pace import Limiter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from pathlib import Path
 
     import httpx
 
-    from ..pace import Retry
+    from ..pace import Gate, Retry
 
 T = TypeVar("T")
+
+
+LARGEST = 64 << 20
+"""Bytes of a reply that is kept in memory: far more than any page takes."""
+LEAST = 0.001  # seconds: a timeout of none at all is no timeout to some
+PIECE = 1 << 20
+"""Bytes of a file read or written at once."""
+
+
+class FileBody(NamedTuple):
+    """A request's body too large for memory: a file, and what stands before and behind it."""
+
+    head: bytes
+    path: Path
+    tail: bytes
+
+    def size(self) -> int:
+        """In bytes, as it is now."""
+        return len(self.head) + self.path.stat().st_size + len(self.tail)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, bit by bit."""
+        yield self.head
+        with self.path.open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+        yield self.tail
+
+    async def apieces(self) -> AsyncIterator[bytes]:
+        """``pieces``, the file read beside the event loop."""
+        yield self.head
+        with await asyncio.to_thread(self.path.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                yield piece
+        yield self.tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +76,36 @@ class Call:
     Attributes:
         method, url: As in HTTP.
         headers: May hold the key, so they are in no repr.
-        body: The request's body.
+        body: The request's body; a ``FileBody`` is read as it is sent.
         timeout: Seconds to connect, and between two pieces of the answer.
         longest: Seconds for the whole answer, however steadily it trickles in.
         watch: Makes, for each time the call is sent, what is given each piece of the answer as it comes and says True
             where the rest is not wanted. None to take it all.
+        once: Not sent again by itself, not even where a kept connection was found closed: it may have arrived.
+        into: A file that the body of an answer with status 200 goes to as it comes; ``Reply.body`` is empty then.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    body: bytes | FileBody = field(default=b"", repr=False)
     timeout: float = 300.0
     longest: float = 900.0
     watch: Callable[[], Callable[[bytes], bool]] | None = field(default=None, repr=False, compare=False)
+    once: bool = False
+    into: Path | None = None
 
 
 class Pause(NamedTuple):
     """A wait, in seconds."""
 
     seconds: float
+
+
+class Turn(NamedTuple):
+    """A wait until a limiter says go, which may be LangChain's ``BaseRateLimiter``."""
+
+    limiter: Limiter
 
 
 class Reply(NamedTuple):
@@ -68,30 +116,69 @@ class Reply(NamedTuple):
     body: bytes
 
 
-Flow = Generator["Call | Pause", "Reply | None", T]
+Flow = Generator["Call | Pause | Turn", "Reply | None", T]
 
 
 def persistent(
     attempt: Callable[[], Flow[T]],
     retry: Retry,
     *,
+    slow_down: Callable[[float], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     dice: Callable[[], float] = random.random,
 ) -> Flow[T]:
-    """A flow that starts ``attempt`` again, after a pause, as long as ``retry`` says so."""
+    """A flow that starts ``attempt`` again, after a pause, as long as ``retry`` says so.
+
+    Its calls are given no more time than there is left until ``retry.deadline``. Where the service says that it is
+    asked too fast, ``slow_down`` is told the pause, for whoever else is asking.
+    """
     started, seen = clock(), Counter[str | None]()
     for number in count(1):
         try:
-            return (yield from attempt())
+            return (yield from _hurried(attempt(), lambda: started + retry.deadline - clock()))
         except EngineError as error:
             seen[error.code] += 1
             if seen[error.code] == getattr(error, "attempts", None):
                 raise
             pause = retry.wait(error, number, elapsed=clock() - started, jitter=dice())
             if pause is None:
+                if clock() - started >= retry.deadline:
+                    error.message += f"; that was all the time of Retry(deadline={retry.deadline:g})"
                 raise
+            if slow_down and isinstance(error, RateLimited):
+                slow_down(pause)
         yield Pause(pause)
     raise AssertionError("unreachable")
+
+
+def _hurried(flow: Flow[T], left: Callable[[], float]) -> Flow[T]:
+    """The flow, its calls cut short to the seconds that are ``left``."""
+    try:
+        step = next(flow)
+        while True:
+            if isinstance(step, Call):
+                most = max(LEAST, left())
+                step = replace(step, longest=min(step.longest, most), timeout=min(step.timeout, most))
+            try:
+                reply = yield step
+            except EngineError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(reply)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        flow.close()
+
+
+def turn(gate: Gate, limiter: object, tokens: float) -> Flow[None]:
+    """Wait until a request with so many tokens may be sent."""
+    if isinstance(limiter, Limiter):
+        yield Turn(limiter)
+    place = gate.reserve(tokens)
+    while (seconds := gate.wait(place)) > 0:
+        yield Pause(seconds)
 
 
 class Connections:
@@ -124,7 +211,7 @@ class Connections:
 
         self._leave_parent()
         with self._lock:
-            client, users = self._sync or (httpx.Client(limits=_limits(), follow_redirects=False), 0)
+            client, users = self._sync or (httpx.Client(**_manners()), 0)
             self._sync = client, users + 1
         try:
             yield client
@@ -135,30 +222,57 @@ class Connections:
             if not users:
                 client.close()
 
-    @asynccontextmanager
-    async def aopen(self) -> AsyncIterator[httpx.AsyncClient]:
+    def aopen(self) -> AsyncUse:
         """The running event loop's client; closed when its last user leaves."""
+        return AsyncUse(self)
+
+    def lend(self) -> httpx.AsyncClient:
+        """The running event loop's client, for one more user."""
         import httpx
 
         self._leave_parent()
         loop = asyncio.get_running_loop()
-        client, users = self._async.get(loop) or (httpx.AsyncClient(limits=_limits(), follow_redirects=False), 0)
+        client, users = self._async.get(loop) or (httpx.AsyncClient(**_manners()), 0)
         self._async[loop] = client, users + 1
-        try:
-            yield client
-        finally:
-            users = self._async[loop][1] - 1
-            if users:
-                self._async[loop] = client, users
-            else:
-                del self._async[loop]
-                await client.aclose()
+        return client
+
+    def take_back(self) -> bool:
+        """Whether that was the last user of the running event loop's client."""
+        loop = asyncio.get_running_loop()
+        client, users = self._async[loop]
+        if users > 1:
+            self._async[loop] = client, users - 1
+        else:
+            del self._async[loop]
+        return users == 1
 
 
-def _limits() -> httpx.Limits:
+class AsyncUse:
+    """Somebody's use of an event loop's client. No generator: asyncio ends a forgotten one while others stand on it."""
+
+    __slots__ = ("_client", "_connections")
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        self._client = self._connections.lend()
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connections.take_back():
+            closing = asyncio.ensure_future(self._client.aclose())
+            await ended([closing])
+            closing.result()
+
+
+def _manners() -> dict[str, Any]:
+    """Of every client: no redirects, as the key would follow them; this machine's own servers by no proxy."""
     import httpx
 
-    return httpx.Limits(max_connections=None, max_keepalive_connections=64)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+    here = {f"all://{name}": None for name in ("127.0.0.1", "localhost", "[::1]")}
+    return {"limits": limits, "follow_redirects": False, "mounts": here}
 
 
 def drive(flow: Flow[T], client: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> T:
@@ -197,17 +311,25 @@ async def adrive(flow: Flow[T], client: httpx.AsyncClient) -> T:
         flow.close()
 
 
-def _performed(client: httpx.Client, step: Call | Pause, sleep: Callable[[float], None]) -> Reply | None:
-    if isinstance(step, Call):
-        return _send(client, step)
-    sleep(step.seconds)
+def _performed(client: httpx.Client, step: Call | Pause | Turn, sleep: Callable[[float], None]) -> Reply | None:
+    match step:
+        case Call():
+            return _send(client, step)
+        case Turn(limiter):
+            limiter.acquire(blocking=True)
+        case Pause(seconds):
+            sleep(seconds)
     return None
 
 
-async def _aperformed(client: httpx.AsyncClient, step: Call | Pause) -> Reply | None:
-    if isinstance(step, Call):
-        return await _asend(client, step)
-    await asyncio.sleep(step.seconds)
+async def _aperformed(client: httpx.AsyncClient, step: Call | Pause | Turn) -> Reply | None:
+    match step:
+        case Call():
+            return await _asend(client, step)
+        case Turn(limiter):
+            await limiter.aacquire(blocking=True)
+        case Pause(seconds):
+            await asyncio.sleep(seconds)
     return None
 
 
@@ -217,7 +339,7 @@ def _send(client: httpx.Client, call: Call) -> Reply:
             try:
                 return _transfer(client, call)
             except _stale() as error:
-                _check_stale(error, last=last)
+                _check_stale(error, last=last or call.once)
     raise AssertionError("unreachable")
 
 
@@ -225,13 +347,32 @@ def _transfer(client: httpx.Client, call: Call) -> Reply:
     body, enough = bytearray(), call.watch and call.watch()
     ends = time.monotonic() + call.longest
     with client.stream(call.method, call.url, **_arguments(call)) as response:
+        if call.into and response.status_code == 200:
+            return _kept(response, call.into, ends)
         for chunk in response.iter_bytes():
-            body += chunk
+            _take(body, chunk)
             if enough and enough(chunk):
                 break
             if time.monotonic() > ends:
                 raise TimeoutError
         return Reply(response.status_code, dict(response.headers), bytes(body))
+
+
+def _take(body: bytearray, chunk: bytes) -> None:
+    """Add a piece of an answer to what there is of it."""
+    body += chunk
+    if len(body) > LARGEST:
+        raise ServiceFailed(f"the answer has more than {LARGEST >> 20} MB, which no page has; check base_url=")
+
+
+def _kept(response: httpx.Response, path: Path, ends: float) -> Reply:
+    """The reply whose body went into a file."""
+    with path.open("wb") as file:
+        for chunk in response.iter_bytes(PIECE):
+            file.write(chunk)
+            if time.monotonic() > ends:
+                raise TimeoutError
+    return Reply(response.status_code, dict(response.headers), b"")
 
 
 async def _asend(client: httpx.AsyncClient, call: Call) -> Reply:
@@ -240,18 +381,29 @@ async def _asend(client: httpx.AsyncClient, call: Call) -> Reply:
             try:
                 return await _atransfer(client, call)
             except _stale() as error:
-                _check_stale(error, last=last)
+                _check_stale(error, last=last or call.once)
     raise AssertionError("unreachable")
 
 
 async def _atransfer(client: httpx.AsyncClient, call: Call) -> Reply:
     body, enough = bytearray(), call.watch and call.watch()
-    async with asyncio.timeout(call.longest), client.stream(call.method, call.url, **_arguments(call)) as response:
+    stream = client.stream(call.method, call.url, **_arguments(call, beside_loop=True))
+    async with asyncio.timeout(call.longest), stream as response:
+        if call.into and response.status_code == 200:
+            return await _akept(response, call.into)
         async for chunk in response.aiter_bytes():
-            body += chunk
+            _take(body, chunk)
             if enough and enough(chunk):
                 break
         return Reply(response.status_code, dict(response.headers), bytes(body))
+
+
+async def _akept(response: httpx.Response, path: Path) -> Reply:
+    """``_kept``, the file written beside the event loop."""
+    with await asyncio.to_thread(path.open, "wb") as file:
+        async for chunk in response.aiter_bytes(PIECE):
+            await asyncio.to_thread(file.write, chunk)
+    return Reply(response.status_code, dict(response.headers), b"")
 
 
 def _stale() -> type[httpx.RemoteProtocolError]:
@@ -266,8 +418,12 @@ def _check_stale(error: Exception, *, last: bool) -> None:
         raise error
 
 
-def _arguments(call: Call) -> dict[str, Any]:
-    return {"headers": dict(call.headers), "content": call.body or None, "timeout": call.timeout}
+def _arguments(call: Call, *, beside_loop: bool = False) -> dict[str, Any]:
+    headers, body = dict(call.headers), call.body
+    if not isinstance(body, FileBody):
+        return {"headers": headers, "content": body or None, "timeout": call.timeout}
+    headers["Content-Length"] = str(body.size())
+    return {"headers": headers, "content": body.apieces() if beside_loop else body.pieces(), "timeout": call.timeout}
 
 
 @contextmanager
@@ -281,7 +437,7 @@ def _as_ours(call: Call) -> Iterator[None]:
         raise ServiceFailed(f"the answer was not complete after {call.longest:g} s; lower dpi or max_pixels") from error
     except httpx.TimeoutException as error:
         raise ServiceFailed(f"no answer within {call.timeout:g} s; pass a longer timeout=, or stream=True") from error
-    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:
         raise RequestRejected(f"the request cannot be sent ({type(error).__name__}); check base_url=") from None
     except httpx.RequestError as error:
         raise ServiceFailed(f"the connection failed ({error or type(error).__name__}); try again later") from error

@@ -1,6 +1,6 @@
 """Sampling parameters: which there are, and what each may be; nothing is sent that was not asked for.
 
-Ranges: Alibaba Model Studio, Qwen-OCR API reference (2026-01-16).
+Ranges: Alibaba Model Studio, Qwen-OCR API reference (2026-01-16). NaN is in no range.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ..catalog import MODELS, lookup
 from ..errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from ..catalog import Model
 
 
-def _number(low: float, high: float, *, open_low: bool = False) -> Callable[[Any], str | None]:
+def _number(low: float, high: float, *, without: float | None = None) -> Callable[[Any], str | None]:
+    """A number from low to high, ``without`` one of the two."""
+
     def check(value: Any) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "want a number"
-        outside = value < low or value > high or (open_low and value == low)
-        return f"want {'more than ' if open_low else ''}{low:g} to {high:g}" if outside else None
+        if low <= value <= high and value != without:
+            return None
+        least, most = "more than " * (without == low), ", less than that" * (without == high)
+        return f"want {least}{low:g} to {high:g}{most}"
 
     return check
 
@@ -39,16 +44,18 @@ def _flag(value: Any) -> str | None:
 
 
 def _stop(value: Any) -> str | None:
-    texts = isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(v, str | int) for v in value))
-    return None if texts else "want a text, or a list of texts or token ids"
+    many = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+    texts = all(isinstance(one, str) and one for one in many)
+    tokens = all(isinstance(one, int) and not isinstance(one, bool) for one in many)
+    return None if many and (texts or tokens) else "want a text, or a list of texts or of token ids, not empty"
 
 
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "max_tokens": _whole(1, 2**31 - 1),
-    "temperature": _number(0, 2),
-    "top_p": _number(0, 1, open_low=True),
+    "temperature": _number(0, 2, without=2),
+    "top_p": _number(0, 1, without=0),
     "top_k": _whole(0, 2**31 - 1),
-    "repetition_penalty": _number(0, 100, open_low=True),
+    "repetition_penalty": _number(0, 100, without=0),
     "presence_penalty": _number(-2, 2),
     "seed": _whole(0, 2**31 - 1),
     "stop": _stop,
@@ -56,12 +63,16 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "top_logprobs": _whole(0, 5),
 }
 
+SAMPLING: tuple[str, ...] = tuple(_CHECKS)
+"""Names of all parameters."""
+
 
 def checked_parameters(given: Mapping[str, Any], model: Model) -> dict[str, Any]:
     """The parameters as given, once each is known to be one and in its range.
 
     Raises:
-        ValueError: Unknown (the message has the nearest), or out of range, ``max_tokens`` by the model.
+        ValueError: Unknown (the message has the nearest), out of range (``max_tokens`` by the model), or nothing that
+            the model takes (``logprobs``).
     """
     for name, value in given.items():
         if name not in _CHECKS:
@@ -70,6 +81,9 @@ def checked_parameters(given: Mapping[str, Any], model: Model) -> dict[str, Any]
             raise ValueError(f"parameters: {name}={value!r}: {wrong}")
     if "max_tokens" in given:
         model.check_max_tokens(given["max_tokens"])
+    if not model.logprobs and (given.get("logprobs") or given.get("top_logprobs")):
+        able = ", ".join(name for name in MODELS if lookup(name).logprobs)
+        raise ValueError(f"parameters: {model.name} gives no logprobs; leave it out, or take a model that does: {able}")
     if given.get("top_logprobs") and not given.get("logprobs"):
         raise ValueError("parameters: top_logprobs needs logprobs=True")
     if "temperature" in given and "top_p" in given:

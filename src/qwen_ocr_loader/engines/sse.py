@@ -1,8 +1,9 @@
 """Server-sent events, bytes in, events out, wherever the network cuts them.
 
 DashScope writes ``id:1``, ``event:result``, ``:HTTP_STATUS/200`` (a comment) and ``data:{json}`` without spaces after
-the colons; an error inside a stream carries its real status in that comment alone (observed 2026-08; HTML Living
-Standard, "Server-sent events", for the rest).
+the colons; an error inside a stream carries its real status in that comment alone (observed 2026-08). Line ends, the
+byte order mark and fields: HTML Living Standard, "Server-sent events" (2026-10). OpenAI-compatible servers close a
+stream with the data ``[DONE]``, which is no JSON and no event of ours.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STATUS = re.compile(r":HTTP_STATUS/(\d{3})")
+_STATUS = re.compile(r":\s*HTTP_STATUS/(\d{3})")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DONE = "[DONE]"
 
 
 class Event(NamedTuple):
@@ -25,32 +29,52 @@ class Event(NamedTuple):
 
 
 class EventStream:
-    """Takes bytes as they come and gives the events that are complete."""
+    """Takes bytes as they come and gives the events that are complete.
+
+    Attributes:
+        done: The server has said ``[DONE]``.
+    """
 
     def __init__(self) -> None:
-        self._bytes = bytearray()
+        self.done = False
+        self._began = False
+        self._after_cr = False
+        self._rest = bytearray()
         self._lines: list[str] = []
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that end in this chunk; consume them before the next one."""
-        self._bytes += chunk
-        *lines, rest = self._bytes.split(b"\n")
-        self._bytes = bytearray(rest)
-        for raw in lines:
-            line = raw.rstrip(b"\r").decode("utf-8", "replace")
+        for line in self._ended_lines(chunk):
             if line:
-                self._lines.append(line)
-            elif self._lines:
-                yield from self._ended()
+                self._lines.append(line.decode("utf-8", "replace"))
+            else:
+                yield from self._ended_event()
 
     def finish(self) -> Iterator[Event]:
         """The event that the end of the stream completes, though its blank line is missing."""
         yield from self.feed(b"\n\n")
 
-    def _ended(self) -> Iterator[Event]:
+    def _ended_lines(self, chunk: bytes) -> Iterator[bytes]:
+        if not chunk:
+            return
+        if self._after_cr:
+            chunk = chunk.removeprefix(b"\n")  # the second half of a line end that was cut in two
+        self._after_cr = chunk.endswith(b"\r")
+        first, *others = _LINE_END.split(chunk)
+        self._rest += first
+        for following in others:
+            line, self._rest = bytes(self._rest), bytearray(following)
+            yield line if self._began else line.removeprefix(_BYTE_ORDER_MARK)
+            self._began = True
+
+    def _ended_event(self) -> Iterator[Event]:
         lines, self._lines = self._lines, []
-        data = [line[5:].removeprefix(" ") for line in lines if line.startswith("data:")]
-        kinds = [line[6:].strip() for line in lines if line.startswith("event:")]
         statuses = [int(match[1]) for line in lines if (match := _STATUS.match(line))]
-        if data:
-            yield Event("\n".join(data), kinds[-1] if kinds else "message", statuses[-1] if statuses else 200)
+        fields = [(name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in lines)]
+        data = [value for name, value in fields if name == "data"]
+        kinds = [value.strip() for name, value in fields if name == "event"]
+        text = "\n".join(data)
+        if text.strip() == _DONE:
+            self.done = True
+        elif data:
+            yield Event(text, kinds[-1] if kinds else "message", statuses[-1] if statuses else 200)

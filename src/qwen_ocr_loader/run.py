@@ -1,0 +1,329 @@
+"""One pass over a source: pages opened, read, counted, and handed out or accounted for.
+
+Text-layer policy, cache, error policy, budget and report meet here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .budget import Budget
+from .engines import Asked, MultiPageEngine, PaidEngine, Scan, able_engines, aopened, refuse_unsupported
+from .errors import (
+    BudgetReached,
+    DamagedSource,
+    EngineError,
+    OCRError,
+    ReplyTruncated,
+    UnsupportedSource,
+    UnsupportedTask,
+)
+from .flight import Job
+from .layout import compose
+from .once import Once
+from .pages import open_pages, renderers
+from .progress import Progress
+from .report import Failure, Origin, PageEvent, ReadPage, Report
+from .results import PageResult, Usage
+from .source import find
+from .tasks import TEXT_TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
+    from decimal import Decimal
+
+    from .flight import Landing
+    from .once import Reading
+    from .pages import Page, Pages
+    from .reader import Reader
+    from .source import Found, Source, SourceLike
+
+
+class Run:
+    """One pass over a source. ``jobs`` opens and renders, ``recognise`` may run anywhere, ``settle`` ends a page."""
+
+    def __init__(self, reader: Reader, max_cost: float | Decimal | None) -> None:
+        self.options = reader.options
+        self.tasks = reader.options.tasks
+        self.engines, self.engine = reader.engines, reader.engine
+        for engine in self.engines:
+            refuse_unsupported(engine, self.tasks, able_engines)
+            if self.options.pages_per_call > 1 and not isinstance(engine, MultiPageEngine):
+                raise UnsupportedTask(f"{engine.name} reads one page at a time; leave pages_per_call at 1")
+        most = self.options.concurrency
+        self.width = min(most, max(engine.at_once or most for engine in self.engines))
+        self.remote = any(engine.remote for engine in self.engines)
+        self.report = reader.report = Report()
+        self.budget = Budget(self.engines, self.tasks, max_cost)
+        self.once = Once(self.engines, self.tasks, reader.cache, self.options.refresh)
+        self.progress = Progress(shown=self.options.show_progress)
+
+    @property
+    def finishes(self) -> bool:
+        """Whether pages in flight are finished when one fails: where they are kept, they are not bought in vain."""
+        return self.once.cache is not None
+
+    @contextmanager
+    def opened(self, window: Iterable[Landing] = ()) -> Iterator[None]:
+        """The run, timed; what is left in ``window`` at its end was not handed out, but may have been paid for."""
+        started = time.monotonic()
+        try:
+            with self.progress:
+                yield
+        finally:
+            for job in [left.result() for left in window if left.done() and not left.cancelled()]:
+                self.report.spend(job.usage, job.costs)
+            self.report.seconds = time.monotonic() - started
+            if self.once.cache is not None:
+                self.once.cache.close()
+
+    @asynccontextmanager
+    async def aopened(self) -> AsyncIterator[None]:
+        """What the engines keep open on an event loop for the pages of a run."""
+        async with AsyncExitStack() as stack:
+            for engine in self.engines:
+                await stack.enter_async_context(aopened(engine))
+            yield
+
+    def jobs(self, given: SourceLike) -> Generator[Job]:
+        """The pages wanted, in order; those an engine must read come with their scan."""
+        options = self.options
+        for found in find(given, glob=options.glob, fs=options.fs, download=options.download):
+            try:
+                yield from self._file(found)
+            except UnsupportedSource as error:
+                if not found.from_folder:
+                    yield Job(Origin(found.name), None, error=error)
+                else:
+                    self.report.skipped.append(found.name)
+            except OCRError as error:
+                yield Job(Origin(found.name), None, error=error)
+
+    def _file(self, found: Found) -> Generator[Job]:
+        options = self.options
+        source = found.open()
+        opened = open_pages(
+            source,
+            password=options.password,
+            text_layer=options.text_layer if self._text_will_do else "never",
+            dpi=options.dpi,
+            rasterizer=options.rasterizer,
+        )
+        with opened as pages:
+            numbers = options.page_numbers(pages.count)
+            self.progress.expect(len(numbers))
+            pages.prepare(numbers)
+            origin = _origin(source, pages)
+            yield from self._grouped(self._page(origin, pages, number) for number in numbers)
+
+    def _grouped(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Pages that follow one another and that an engine is to read, put together up to ``pages_per_call``."""
+        most, group = self.options.pages_per_call, list[Job]()
+        for job in jobs:
+            if group and (job.scan is None or len(group) == most or job.page != _after(group)):
+                yield _together(group)
+                group = []
+            if job.scan is None or most == 1:
+                yield job
+            else:
+                group.append(job)
+        if group:
+            yield _together(group)
+
+    def _page(self, origin: Origin, pages: Pages, number: int) -> Job:
+        try:
+            page = pages.page(number)
+            if self._takes_text(page):
+                return Job(origin, number, page.label, result=self._from_text_layer(page))
+            return self._to_read(Job(origin, number, page.label), page)
+        except OCRError as error:
+            return Job(origin, number, str(number + 1), error=error)
+        except Exception as error:  # noqa: BLE001 - whatever a library raises is this page's failure, not the others'
+            damaged = DamagedSource(
+                f"the page cannot be read ({type(error).__name__}: {error}); leave it out with pages="
+            )
+            damaged.__cause__ = error
+            return Job(origin, number, str(number + 1), error=damaged)
+
+    def _to_read(self, job: Job, page: Page) -> Job:
+        """The job with its scan, or with what is known of it already: often without making its picture again."""
+        what = Asked(page.number, page.width, page.height, page.unit, 0, 0)
+        place, digest = self._place(job.origin, page.number), None
+        if place and (digest := self.once.digest_at(place)) and (known := self._known(what, digest)):
+            return job.with_reading(known)
+        scan = Scan(page.number, page.width, page.height, page.unit, page.image())
+        if self.once.cache is not None and digest is None:
+            digest = scan.image.digest()
+            if place:
+                self.once.note(place, digest)
+            if known := self._known(what, digest):
+                return job.with_reading(known)
+        return job._replace(scan=scan, digests=(digest,) if digest else ())
+
+    def _known(self, what: Asked, digest: str) -> Reading | None:
+        return self.once.known(what, digest) if self.options.pages_per_call == 1 else None
+
+    def _place(self, origin: Origin, number: int) -> str:
+        """What a page's picture is made of, as a digest; ``""`` where that is not known."""
+        if self.once.cache is None or not origin.sha256:
+            return ""
+        made_of = [origin.sha256, number, self.options.dpi, self.options.rasterizer, renderers()]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+    @property
+    def _text_will_do(self) -> bool:
+        return all(task.name in TEXT_TASKS and task.prompt is None for task in self.tasks)
+
+    def _takes_text(self, page: Page) -> bool:
+        return self.options.text_layer == "only" or (page.text_layer is not None and page.text_layer.sound)
+
+    def _from_text_layer(self, page: Page) -> PageResult:
+        boxes = page.text_layer.boxes if page.text_layer else ()
+        text, lines = compose(boxes, page.width, page.height, keep_order=True)
+        return PageResult(
+            page=page.number,
+            width=page.width,
+            height=page.height,
+            unit=page.unit,
+            text=text,
+            lines=lines,
+            engine="text-layer",
+            tasks=tuple(task.name for task in self.tasks),
+            text_source="text_layer",
+        )
+
+    def admit(self, job: Job, *, alone: bool) -> Job | None:
+        """The job, with money set aside for it; None where there may be enough once others in flight have ended.
+
+        Args:
+            job: The next one.
+            alone: No others are in flight.
+        """
+        if job.scan is None:
+            return job
+        try:
+            return job._replace(expected=self.budget.reserve(job.scans))
+        except BudgetReached as error:
+            return job._replace(scan=None, error=error) if alone else None
+
+    def recognise(self, job: Job) -> Job:
+        """The job with what was read on its scan, or why it could not be."""
+        started = time.monotonic()
+        reading = self.once.read(job.scans, job.digests)
+        return self._paid(job.with_reading(reading, time.monotonic() - started))
+
+    async def arecognise(self, job: Job) -> Job:
+        """``recognise`` without blocking the event loop."""
+        started = time.monotonic()
+        reading = await self.once.aread(job.scans, job.digests)
+        return self._paid(job.with_reading(reading, time.monotonic() - started))
+
+    def _paid(self, job: Job) -> Job:
+        return job._replace(costs=tuple(self.budget.settle(job.expected, job.bills)))
+
+    def foresee(self, job: Job) -> None:
+        """Count a job as if it had been done."""
+        self.progress.tick(job.size)
+        if job.error is not None:
+            self.report.failures.append(Failure(job.origin.name, job.page, self._located(job)))
+            return
+        self._count(job)
+        if job.scan is not None and isinstance(self.engine, PaidEngine):
+            usage = sum((self.engine.estimate(scan, self.tasks) for scan in job.scans), Usage())
+            usage = replace(usage, calls=len(self.tasks))
+            self.report.spend(usage, filter(None, [self.engine.cost(usage)]))
+
+    def _count(self, job: Job) -> None:
+        self.report.pages += job.size
+        self.report.from_text_layer += job.result is not None and job.result.text_source == "text_layer"
+        self.report.from_cache += job.size * job.cached
+
+    def settle(self, job: Job) -> list[ReadPage]:
+        """The page for the reader's user: one, or none where it failed and is skipped.
+
+        Raises:
+            OCRError: It failed, under ``on_error="raise"``.
+        """
+        self.report.spend(job.usage, job.costs)
+        if job.error is None and job.result is not None:
+            self._count(job)
+            self._tell(job, None)
+            result = job.result.scrubbed()
+            return [ReadPage(result, job.origin, job.label, last=job.last, key=job.key, instead=job.instead)]
+        error = self._located(job)
+        pages = [job.page, *(scan.page for scan in job.more)]
+        self.report.failures += [Failure(job.origin.name, page, error) for page in pages]
+        self._tell(job, error)
+        if self.options.on_error == "raise":
+            raise error
+        if self.options.on_error == "placeholder":
+            return [ReadPage(_placeholder(job, error).scrubbed(), job.origin, job.label, error, job.last)]
+        return []
+
+    def _tell(self, job: Job, error: OCRError | None) -> None:
+        """What has become of a page, to whoever watches."""
+        report = self.report
+        money = " + ".join(map(str, report.costs.values()))
+        self.progress.tick(job.size, cached=report.from_cache, failed=len(report.failures), cost=money)
+        if self.options.on_page is not None:
+            engine = job.result.engine if job.result else ""
+            cost = job.costs[0] if len(job.costs) == 1 else None
+            event = PageEvent(job.origin.name, job.page, engine, job.cached, job.usage, cost, job.seconds, error)
+            self.options.on_page(event)
+
+    def _located(self, job: Job) -> OCRError:
+        """The job's error, told which file, page and engine it belongs to."""
+        error = _own(job.error or EngineError("the engine gave no result"))
+        error.source = error.source or job.origin.name
+        error.page = job.page if error.page is None else error.page
+        if isinstance(error, EngineError) and error.engine is None:
+            error.engine = self.engine.name
+        return error
+
+
+def _own(error: OCRError) -> OCRError:
+    """A copy, as one error may stand for several pages and each is told its own."""
+    own = copy(error)
+    own.__cause__, own.__traceback__ = error.__cause__, error.__traceback__
+    return own
+
+
+def _placeholder(job: Job, error: OCRError) -> PageResult:
+    """An empty page; with what was read and paid for before the error, where there is any, and marked as cut off."""
+    partial = getattr(error, "partial", None)
+    if isinstance(partial, PageResult):
+        return replace(partial, truncated=True)
+    text = error.text if isinstance(error, ReplyTruncated) else ""
+    return PageResult(job.page or 0, 0, 0, "px", text, truncated=bool(text))
+
+
+def _after(group: Sequence[Job]) -> int | None:
+    """The page that comes next in the file."""
+    last = group[-1].page
+    return None if last is None else last + 1
+
+
+def _together(group: Sequence[Job]) -> Job:
+    """Several pages as one job, the first's."""
+    first, *others = group
+    scans = tuple(scan for job in others for scan in job.scans)
+    digests = tuple(digest for job in group for digest in job.digests)
+    return first._replace(more=scans, digests=digests)
+
+
+def _origin(source: Source, pages: Pages) -> Origin:
+    return Origin(
+        name=source.name,
+        file_name=source.file_name,
+        mime_type=source.mime,
+        sha256=source.sha256,
+        total_pages=pages.count,
+        info=dict(pages.info),
+        metadata=dict(source.metadata),
+    )

@@ -1,0 +1,628 @@
+"""Batches: taken in, sent, looked after, collected."""
+
+import json
+import sqlite3
+import threading
+import time
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from batch_work import FakeClock, batch_of, engine_of, heads, inbox
+from dashscope_scenarios import Dropped, by_page, fault, in_turn, ok, refusal, truncated
+from draw_pdfs import Sheet, pdf, prose
+from marked_pages import marked_png
+from openai_batches import Plan
+from openai_scenarios import after, before, cut_short, troubles
+from openai_server import OpenAIServer
+from qwen_ocr_loader import Reader, Retry, llama_index
+from qwen_ocr_loader.batch import Batch
+from qwen_ocr_loader.batch.lines import PartLimits
+from qwen_ocr_loader.batch.parts import Pace
+from qwen_ocr_loader.batch.state import State
+from qwen_ocr_loader.engines.openai import OpenAIEngine
+from qwen_ocr_loader.errors import (
+    BatchError,
+    BudgetReached,
+    DamagedSource,
+    KeyRejected,
+    ReplyUnreadable,
+    RequestRejected,
+    ServiceFailed,
+    SourceError,
+    SourceTooLarge,
+    UnsupportedSource,
+)
+from qwen_ocr_loader.langchain import QwenOCRLoader, batch_documents
+from qwen_ocr_loader.llama_index import QwenOCRReader
+from qwen_ocr_loader.render import Records
+
+
+@pytest.fixture
+def server():
+    with OpenAIServer() as running:
+        yield running
+
+
+@pytest.fixture
+def state(tmp_path):
+    return tmp_path / "inbox.batch"
+
+
+@pytest.fixture
+def eight(tmp_path):
+    return inbox(tmp_path / "inbox", 8)
+
+
+ALL = [f"page {number}" for number in range(8)]
+
+
+def calls(server, method, path):
+    """How often something was asked for."""
+    asked = [exchange.request for exchange in server.exchanges]
+    return sum(request.method == method and path in request.path for request in asked)
+
+
+# --- there and back --------------------------------------------------------------------------------------------------
+
+
+def test_pages_come_back_in_the_order_they_were_submitted_each_bought_once(server, state, tmp_path):
+    folder = inbox(tmp_path / "inbox", 25)
+    batch = batch_of(server, state, lines=10)
+    report = batch.submit(folder)
+    assert (report.pages, report.failures) == (25, [])
+    assert report.cost.amount > 0
+    assert len(server.batches.all) == 3
+    pages = list(batch.collect(wait=True))
+    assert heads(pages) == [f"page {n}" for n in range(25)]
+    assert server.bought == {f"page {n}": 1 for n in range(25)}
+    assert batch.report.pages == 25
+    assert batch.report.usage.calls == 25
+    assert not server.files.records
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "inbox.batch", "inbox.batch-lock"]
+
+
+def test_it_is_half_the_price_of_the_live_engine(server, state, eight):
+    live = Reader(engine=engine_of(server)).estimate(eight)
+    batch = batch_of(server, state)
+    assert batch.estimate(eight).cost.amount * 2 == live.cost.amount
+    assert not state.exists()
+    assert batch.submit(eight).cost == batch.estimate(eight).cost == batch.status().expected
+    list(batch.collect(wait=True))
+    usage = batch.report.usage
+    price = engine_of(server).catalogued.price("beijing")
+    assert batch.report.cost.amount * 2 == price.of(usage.input_tokens, usage.output_tokens).amount > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "single"},
+        {"metadata": "rich", "task": ["advanced_recognition", "table_parsing"]},
+        {"fields": {"Total": "digits only"}, "on_error": "placeholder"},
+        {"prompt": "What is on it?", "pages": "2-"},
+    ],
+)
+def test_its_documents_are_those_of_the_live_engine(server, state, tmp_path, options):
+    frames = [Image.open(inbox(tmp_path / "inbox", 3) / f"page-{n:04}.png") for n in range(3)]
+    frames[0].save(tmp_path / "inbox" / "three.tiff", save_all=True, append_images=frames[1:])
+    (tmp_path / "inbox" / "text.pdf").write_bytes(pdf(*[Sheet(prose())] * 2))
+    engine = engine_of(server)
+    sources = [tmp_path / "inbox" / name for name in ("three.tiff", "text.pdf")]
+    live = QwenOCRLoader(sources, engine=engine, **options).load()
+    batch_of(server, state, lines=2, engine=engine, **options).submit(sources)
+    assert list(batch_documents(batch_of(server, state, engine=engine), wait=True)) == live
+    read = QwenOCRReader(engine=engine, **options).load_data(sources)
+    batched = list(llama_index.batch_documents(batch_of(server, state, engine=engine), wait=True))
+    assert [(doc.text, doc.metadata, doc.id_) for doc in batched] == [(doc.text, doc.metadata, doc.id_) for doc in read]
+    assert any(doc.metadata["ocr_lines"] for doc in live) == (not {"prompt"} & set(options))
+
+
+def test_pages_with_text_of_their_own_are_not_bought(server, state, tmp_path):
+    (tmp_path / "text.pdf").write_bytes(pdf(*[Sheet(prose())] * 3))
+    batch = batch_of(server, state)
+    report = batch.submit(tmp_path / "text.pdf")
+    assert (report.pages, report.from_text_layer, report.cost) == (3, 3, None)
+    assert [page.result.text_source for page in batch.collect()] == ["text_layer"] * 3
+    assert not server.exchanges
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_service_is_asked_a_minute_later_and_then_once_a_minute(server, state, eight):
+    server.batches.polls_a_step = 2
+    clock = FakeClock()
+    batch = batch_of(server, state, clock=clock, lines=4)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+    assert set(clock.slept) == {60.0, 0.0} - ({0.0} - set(clock.slept))
+    looks = calls(server, "GET", "/batches/")
+    assert looks == 2 * clock.slept.count(60.0) == 14
+
+
+def test_looking_again_within_the_minute_asks_nobody(server, state, eight):
+    clock = FakeClock()
+    batch = batch_of(server, state, clock=clock)
+    batch.submit(eight)
+    assert not batch.status().finished
+    assert calls(server, "GET", "/batches/") == 0
+    clock.now += 60
+    assert [part.status for part in batch.status().parts] == ["validating"]
+    batch.status()
+    assert calls(server, "GET", "/batches/") == 1
+
+
+def test_what_is_not_all_is_not_passed_off_as_all(server, state, eight):
+    server.batches.polls_a_step = None
+    clock = FakeClock()
+    batch = batch_of(server, state, lines=4, clock=clock)
+    batch.submit(eight)
+    first, _ = server.batches.all
+    for _ in range(3):
+        server.batches.advance(first)
+    clock.now += 60
+    with pytest.raises(BatchError, match="4 of 8 requests are still being read; type: qwen-ocr batch collect --wait"):
+        next(batch.collect())
+    assert heads(batch.collect(partial=True)) == ALL[:4]
+    server.batches.finish()
+    clock.now += 60
+    assert heads(batch.collect()) == heads(batch.collect()) == ALL
+
+
+def test_with_wait_pages_come_as_soon_as_those_before_them_are_there(server, state, eight):
+    server.batches.polls_a_step = None
+    batch = batch_of(server, state, lines=4)
+    batch.submit(eight)
+    first, _ = server.batches.all
+    for _ in range(3):
+        server.batches.advance(first)
+    pages = batch.collect(wait=True)
+    assert heads([next(pages) for _ in range(4)]) == ALL[:4]
+    server.batches.finish()
+    assert heads(pages) == ALL[4:]
+
+
+# --- what goes wrong with a line -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failures_in", ["error file", "output file"])
+def test_only_what_failed_is_asked_again(server, state, eight, failures_in):
+    server.batches.plan = lambda number: Plan(failures_in=failures_in)
+    server.batches.script = by_page({2: in_turn(fault("rate-quota"), ok()), 5: in_turn(fault("internal"), ok())})
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+    assert [batch.counts["total"] for batch in server.batches.all.values()] == [8, 2]
+    assert server.bought == dict.fromkeys(ALL, 1)
+
+
+def test_a_line_is_asked_no_more_often_than_retry_says(server, state, eight):
+    server.batches.script = by_page({3: fault("internal")})
+    batch = batch_of(server, state, engine=engine_of(server, retry=Retry(attempts=3, first=0)), on_error="skip")
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == [page for page in ALL if page != "page 3"]
+    assert [batch.counts["total"] for batch in server.batches.all.values()] == [8, 1, 1]
+    (failure,) = batch.report.failures
+    assert isinstance(failure.error, ServiceFailed)
+    assert failure.source.endswith("page-0003.png")
+
+
+def test_what_failed_for_good_is_reported_and_follows_on_error(server, state, eight):
+    server.batches.script = by_page({3: fault("moderation"), 4: refusal()})
+    batch_of(server, state).submit(eight)
+    skipping = batch_of(server, state, on_error="skip")
+    assert len(list(skipping.collect(wait=True))) == 6
+    assert [type(failure.error) for failure in skipping.report.failures] == [RequestRejected, ReplyUnreadable]
+    standing = list(batch_of(server, state, on_error="placeholder").collect())
+    assert [page.result.text == "" for page in standing] == [number in (3, 4) for number in range(8)]
+    raising = batch_of(server, state).collect()
+    assert heads(next(raising) for _ in range(3)) == ALL[:3]
+    with pytest.raises(RequestRejected, match=r"page-0003.png, page 1: .*moderation"):
+        next(raising)
+    assert server.bought == {page: 1 for page in ALL if page != "page 3"}
+
+
+def test_a_reply_that_was_cut_off_gets_a_second_chance(server, state, eight):
+    server.batches.script = by_page({1: in_turn(truncated(), ok()), 6: truncated()})
+    batch = batch_of(server, state, on_error="placeholder")
+    batch.submit(eight)
+    pages = list(batch.collect(wait=True))
+    assert pages[1].error is None
+    assert (pages[1].result.usage.calls, pages[0].result.usage.calls) == (2, 1)
+    assert (type(pages[6].error).__name__, pages[6].result.truncated) == ("ReplyTruncated", True)
+    assert pages[6].result.text
+    assert [batch.counts["total"] for batch in server.batches.all.values()] == [8, 2]
+
+
+def test_lines_that_nobody_heard_of_again_are_asked_again(server, state, eight):
+    server.batches.script = by_page({0: in_turn(Dropped(), ok()), 7: in_turn(Dropped(), ok())})
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+    assert server.bought == dict.fromkeys(ALL, 1)
+
+
+@pytest.mark.parametrize("unfinished_in", ["error file", "nowhere"])
+def test_what_a_batch_had_no_time_for_goes_into_another(server, state, eight, unfinished_in):
+    early = Plan(end="expired", done=0.5, unfinished_in=unfinished_in)
+    server.batches.plan = lambda number: early if number == 0 else Plan()
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+    assert server.bought == dict.fromkeys(ALL, 1)
+
+
+def test_a_batch_that_failed_as_a_whole_is_not_sent_again(server, state, eight):
+    server.batches.plan = lambda number: Plan(end="failed")
+    batch = batch_of(server, state, on_error="skip")
+    batch.submit(eight)
+    assert list(batch.collect(wait=True)) == []
+    assert len(server.batches.all) == 1
+    assert {str(failure.error.message) for failure in batch.report.failures} == {
+        "the batch failed: internal error (system_error); submit it with another state file: -s"
+    }
+
+
+def test_an_error_file_that_cannot_be_read_is_no_end(server, state, eight):
+    server.files.errors_readable = False
+    server.batches.script = by_page({2: in_turn(fault("internal"), ok())})
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+
+
+# --- what goes wrong with the service --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"files.create": {0: before(fault("internal")), 1: after(Dropped())}},
+        {"batches.create": {0: before(fault("internal"))}},
+        {"batches.create": {0: before(fault("rate-quota")), 1: before(fault("rate-quota"))}},
+        {"batches.create": {0: after(Dropped())}},
+        {"batches.create": {0: after(fault("internal"))}},
+        {"batches.create": {0: cut_short()}},
+        {"batches.create": {0: after(Dropped())}, "batches.list": {0: before(fault("internal"))}},
+        {"batches.retrieve": {0: before(Dropped()), 1: before(fault("internal"))}},
+        {"files.content": {0: cut_short(), 1: before(fault("rate-quota"))}},
+        {"files.delete": {0: before(fault("internal")), 1: before(fault("invalid-parameter"))}},
+    ],
+    ids=str,
+)
+def test_trouble_on_the_way_neither_loses_a_page_nor_buys_it_twice(server, state, eight, trouble):
+    server.trouble = troubles(trouble)
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+    assert len(server.batches.all) == 1
+    assert server.bought == dict.fromkeys(ALL, 1)
+
+
+def test_an_outage_while_waiting_is_waited_for(server, state, eight):
+    server.trouble = troubles({"batches.retrieve": {n: before(fault("internal")) for n in range(20)}})
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    assert heads(batch.collect(wait=True)) == ALL
+
+
+def test_a_refusal_says_what_to_do_and_leaves_everything_to_be_gone_on_with(server, state, eight):
+    with pytest.raises(KeyRejected, match="check the key"):
+        batch_of(server, state, engine=engine_of(server, api_key="sk-wrong")).submit(eight)
+    assert batch_of(server, state).submit(eight).pages == 0
+    assert heads(batch_of(server, state).collect(wait=True)) == ALL
+
+
+# --- the state file --------------------------------------------------------------------------------------------------
+
+
+def test_submitting_again_takes_in_only_what_is_new(server, state, eight):
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    (eight / "page-9999.png").write_bytes(marked_png(9999))
+    assert batch.submit([eight, eight]).pages == 10  # the new one, and the copies of all
+    assert batch.submit([eight, eight]).pages == 0
+    assert server.batches.all
+    assert heads(batch.collect(wait=True)) == [*ALL, "page 9999", *ALL, "page 9999"]
+
+
+def test_a_bad_file_stops_the_submission_before_anything_is_sent(server, state, eight):
+    bad = eight / "page-0004.png"
+    good = bad.read_bytes()
+    bad.write_bytes(good[:60])
+    with pytest.raises(DamagedSource, match=r"page-0004\.png"):
+        batch_of(server, state).submit(eight)
+    assert not server.exchanges
+    with pytest.raises(BatchError, match="call it again with the same source"):
+        list(batch_of(server, state).collect())
+    bad.write_bytes(good)
+    batch_of(server, state).submit(eight)
+    assert heads(batch_of(server, state).collect(wait=True)) == ALL
+
+
+def test_a_bad_file_that_is_skipped_is_told_at_both_ends(server, state, eight):
+    (eight / "page-0004.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    batch = batch_of(server, state, on_error="skip")
+    assert [failure.source[-13:] for failure in batch.submit(eight).failures] == ["page-0004.png"]
+    assert heads(batch.collect(wait=True)) == ALL[:4] + ALL[5:]
+    assert [type(failure.error) for failure in batch.report.failures] == [DamagedSource]
+
+
+def test_one_process_at_a_time_and_the_others_may_look(server, state, eight):
+    server.batches.polls_a_step = None
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    pages = batch.collect(partial=True)
+    waiting = batch_of(server, state)
+    with waiting._opened():
+        with pytest.raises(BatchError, match=r"another process is working on .*; wait for it to end, or look"):
+            next(pages)
+        assert batch.status().counts.asked == 8
+    assert list(batch.collect(partial=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"task": "table_parsing"}, "made with task='advanced_recognition', not with task='table_parsing'"),
+        ({"dpi": 300}, "made with dpi=200, not with dpi=300"),
+        ({"fields": {"Total": ""}}, "made with fields=None"),
+        ({"links": True}, "made with links=False"),
+    ],
+)
+def test_a_state_file_of_other_settings_is_refused(server, state, eight, option, said):
+    batch_of(server, state).submit(eight)
+    with pytest.raises(BatchError, match=f"{said}.*; leave it out, or give another state file: -s OTHER.batch"):
+        batch_of(server, state, **option).submit(eight)
+    with pytest.raises(BatchError, match="made with engine openai:qwen-vl-ocr-latest"):
+        batch_of(server, state, engine=engine_of(server, model="qwen-vl-ocr")).status()
+
+
+def test_a_file_of_another_version_or_kind_is_refused(server, state):
+    with State(state) as made:
+        made._db.execute("PRAGMA user_version = 7")
+    with pytest.raises(BatchError, match="is of format 7 and this version writes 1"):
+        batch_of(server, state).status()
+    state.write_bytes(b"no database at all, but long enough to be looked at" * 30)
+    with pytest.raises(BatchError, match=r"give another state file: -s OTHER\.batch"):
+        batch_of(server, state).status()
+    state.unlink()
+    sqlite3.connect(state).execute("CREATE TABLE theirs (a)").connection.close()
+    with pytest.raises(BatchError, match="is a database of something else"):
+        batch_of(server, state).status()
+    state.unlink()
+    with pytest.raises(BatchError, match=r"there is no .*; type: qwen-ocr batch submit FILE"):
+        batch_of(server, state).status()
+    assert not state.exists()
+
+
+def test_the_state_file_knows_the_options_and_never_the_key(server, state, eight, monkeypatch):
+    batch_of(server, state, task="text_recognition", mode="single", password="rosebud").submit(eight)
+    stored = b"".join(path.read_bytes() for path in state.parent.rglob("inbox.batch*") if path.is_file())
+    assert server.key.encode() not in stored
+    assert b"rosebud" not in stored
+    monkeypatch.setenv("DASHSCOPE_API_KEY", server.key)
+    clock = FakeClock()
+    clock.now += 60
+    again = Batch(state, clock=clock, sleep=clock.sleep)
+    assert heads(again.collect(wait=True)) == ALL
+    assert again.reader().options.mode == "single"
+    assert again.reader().engine == replace(engine_of(server), api_key=None, retry=Retry())
+
+
+# --- before anything is sent -----------------------------------------------------------------------------------------
+
+
+def test_more_than_max_cost_is_not_sent_and_may_be_allowed_later(server, state, eight):
+    cost = float(batch_of(server, state).estimate(eight).cost.amount)
+    with pytest.raises(BudgetReached, match="nothing is sent; raise it"):
+        batch_of(server, state, max_cost=cost * 0.99).submit(eight)
+    assert not server.exchanges
+    batch_of(server, state, max_cost=cost * 1.01).submit(eight)
+    assert heads(batch_of(server, state).collect(wait=True)) == ALL
+
+
+def test_a_dry_run_goes_all_the_way_and_buys_nothing(server, state, tmp_path):
+    folder = inbox(tmp_path / "inbox", 120)
+    report = batch_of(server, state).submit(folder, dry_run=True)
+    assert report.pages == 100
+    assert not server.bought
+    assert not server.files.records
+    (batch,) = server.batches.all.values()
+    assert batch.endpoint == "/v1/chat/ds-test"
+    assert batch.status == "completed"
+    assert batch_of(server, state).submit(folder).pages == 120
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [("local", "has no Batch API"), ("openai", "does not serve qwen-vl-ocr-2025-11-20 in beijing")],
+)
+def test_an_engine_without_a_batch_api_is_refused_with_what_to_pass(state, engine, said):
+    with pytest.raises(BatchError, match=f"{said}.*pass engine='openai:qwen-vl-ocr-latest'"):
+        Batch(state, engine=engine).submit("x.png")
+    assert not state.exists()
+    with pytest.raises(ValueError, match="pages_per_call=2"):
+        Batch(state, pages_per_call=2, task="document_parsing")
+    with pytest.raises(TypeError, match="did you mean 'task'"):
+        Batch(state, tasks="table_parsing")
+
+
+def noisy(size):
+    return Image.effect_noise(size, 30).convert("RGB")
+
+
+def test_pages_over_a_line_are_scaled_or_refused_by_name(server, state, tmp_path):
+    noisy((1400, 1800)).save(tmp_path / "large.png")
+    limits = PartLimits(line=1_600_000)
+    batch = batch_of(server, state, limits=limits)
+    batch.submit(tmp_path / "large.png")
+    (part,) = batch.status().parts
+    assert 600_000 < part.size < 1_600_000 < (tmp_path / "large.png").stat().st_size
+    assert len(list(batch.collect(wait=True))) == 1
+    with pytest.raises(SourceTooLarge, match=r"large\.png, page 1: .*not be legible"):
+        batch_of(server, tmp_path / "b", limits=PartLimits(line=200_000)).submit(tmp_path / "large.png")
+
+
+def test_parts_stay_within_their_size(server, state, eight):
+    batch = batch_of(server, state, limits=PartLimits(size=3_000))
+    batch.submit(eight)
+    sizes = [part.size for part in batch.status().parts]
+    assert len(sizes) > 2
+    assert max(sizes) <= 3_000
+    assert heads(batch.collect(wait=True)) == ALL
+
+
+# --- links -----------------------------------------------------------------------------------------------------------
+
+
+def links(count):
+    return [f"https://img.example.com/page-{number:06}.png" for number in range(count)]
+
+
+def test_links_are_sent_as_they_are(server, state, tmp_path):
+    (tmp_path / "urls.txt").write_text("# pages\n" + "\n".join(links(6)[2:]) + "\n\n")
+    batch = batch_of(server, state, links=True, lines=4)
+    report = batch.submit([*links(2), tmp_path / "urls.txt"])
+    assert report.pages == 6
+    pages = list(batch.collect(wait=True))
+    assert heads(pages) == [f"page {number}" for number in range(6)]
+    assert [page.origin.name for page in pages] == links(6)
+    assert {image.url for asked in server.asked for image in asked.images} == set(links(6))
+    (record,) = Records(batch.reader()).add(pages[3])
+    assert (record.metadata["page_width"], record.metadata["page_height"]) == (0.0, 0.0)
+    assert (record.metadata["file_name"], record.metadata["total_pages"]) == ("page-000003.png", 1)
+    assert json.loads(record.metadata["ocr_lines"])
+
+
+def test_a_signed_link_keeps_its_secrets_to_the_request(server, state):
+    link = links(1)[0] + "?Signature=rosebud"
+    batch = batch_of(server, state, links=True)
+    batch.submit(link)
+    assert server.batches.all
+    assert b"rosebud" not in state.read_bytes()
+    assert next(batch.collect(wait=True)).origin.name == links(1)[0]
+    assert batch.submit(link).pages == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [("no/such/file.txt", SourceError), (b"bytes", SourceError), (["https://a.example/1.png", 5], SourceError)],
+)
+def test_what_is_no_link_is_refused(server, state, given, error):
+    with pytest.raises(error, match="URL"):
+        batch_of(server, state, links=True).submit(given)
+
+
+def test_a_line_of_a_list_that_is_no_link_is_that_page_s_failure(server, state, tmp_path):
+    (tmp_path / "urls.txt").write_text("\n".join([*links(2), "page.png"]))
+    batch = batch_of(server, state, links=True, on_error="skip")
+    (failure,) = batch.submit(tmp_path / "urls.txt").failures
+    assert isinstance(failure.error, UnsupportedSource)
+    assert len(list(batch.collect(wait=True))) == 2
+
+
+def test_the_cost_of_links_is_that_of_the_largest_pages(server, state):
+    batch = batch_of(server, state, links=True)
+    assert batch.estimate(links(10)).usage.image_tokens == 10 * 8194
+    assert batch.submit(links(10)).cost == batch.estimate(links(10)).cost
+
+
+# --- cancelling ------------------------------------------------------------------------------------------------------
+
+
+def test_cancelling_keeps_what_was_read(server, state, eight):
+    server.batches.plan = lambda number: Plan(portions=2)
+    batch = batch_of(server, state, on_error="skip")
+    batch.submit(eight)
+    for _ in range(2):
+        server.batches.advance()
+    assert batch.cancel().cancelled
+    assert len(list(batch.collect(wait=True))) == 4
+    assert {failure.error.message.partition(";")[0] for failure in batch.report.failures} == {
+        "the batch was cancelled before the page was read"
+    }
+    with pytest.raises(BatchError, match="was cancelled; give another state file"):
+        batch.submit(eight)
+    assert server.bought.total() == 4
+
+
+def test_what_was_not_sent_yet_is_never_sent_once_cancelled(server, state, eight):
+    server.trouble = troubles({"batches.create": {n: before(fault("arrearage")) for n in range(9)}})
+    batch = batch_of(server, state, on_error="skip")
+    with pytest.raises(Exception, match="settle the account's bill"):
+        batch.submit(eight)
+    server.trouble = troubles({})
+    batch.cancel()
+    assert list(batch.collect()) == []
+    assert len(batch.report.failures) == 8
+    assert not server.batches.all
+
+
+# --- beside an event loop --------------------------------------------------------------------------------------------
+
+
+async def test_async_it_is_the_same_and_the_loop_stays_free(server, state, eight):
+    import asyncio
+
+    server.batches.script = by_page({2: in_turn(fault("internal"), ok())})
+    engine = engine_of(server)
+    batch = Batch(state, engine=engine, pace=Pace(poll=0.02), limits=PartLimits(lines=3))
+    longest, running = 0.0, True
+
+    async def watch():
+        nonlocal longest
+        while running:
+            before = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - before)
+
+    watching = asyncio.create_task(watch())
+    report = await batch.asubmit(eight)
+    assert report.pages == 8
+    pages = []
+    async with aclosing(batch.acollect(wait=True)) as collected:
+        pages.extend([page async for page in collected])
+    status = await batch.astatus()
+    running = False
+    await watching
+    assert heads(pages) == ALL
+    assert status.finished
+    assert batch.report.seconds > 0
+    assert longest < 0.5
+    assert server.bought == dict.fromkeys(ALL, 1)
+    assert (await batch.acancel()).cancelled
+
+
+async def test_a_cancelled_submission_can_be_gone_on_with(server, state, eight):
+    import asyncio
+
+    from openai_scenarios import late
+
+    server.trouble = troubles({"batches.create": {0: late(0.3)}})
+    batch = Batch(state, engine=engine_of(server), pace=Pace(poll=0.02))
+    task = asyncio.create_task(batch.asubmit(eight))
+    while not calls(server, "POST", "/batches"):
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not [thread for thread in threading.enumerate() if thread.name == "qwen-ocr"]
+    await asyncio.sleep(0.35)
+    clock = FakeClock()
+    assert heads(batch_of(server, state, clock=clock).collect(wait=True)) == ALL
+    assert len(server.batches.all) <= 2
+    assert server.bought == dict.fromkeys(ALL, 1)
+
+
+def test_the_engine_that_asks_does_not_stream_into_a_file(server, state, eight):
+    engine = engine_of(server, stream=True)
+    assert isinstance(engine, OpenAIEngine)
+    batch_of(server, state, engine=engine).submit(eight)
+    batch = batch_of(server, state, engine=engine)
+    assert heads(batch.collect(wait=True)) == ALL
+    assert not any(asked.stream for asked in server.asked)

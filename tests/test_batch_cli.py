@@ -1,0 +1,130 @@
+"""``qwen-ocr batch``: what a user types from submitting to collecting."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from batch_work import MODEL, inbox
+from openai_server import OpenAIServer
+from qwen_ocr_loader.batch.state import State
+from qwen_ocr_loader.cli import main
+from qwen_ocr_loader.errors import BatchError, BudgetReached, DamagedSource
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with OpenAIServer() as running:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", running.key)
+        yield running
+
+
+@pytest.fixture
+def submitted(server, tmp_path):
+    """The arguments that submit three pages, and those that name the state file."""
+    state = ["-s", str(tmp_path / "three.batch")]
+    return ["batch", "submit", str(inbox(tmp_path / "inbox", 3)), "--base-url", server.base_url, *state], state
+
+
+def an_hour_later(state):
+    """As if the service had been asked last long ago."""
+    with State(Path(state)) as opened:
+        opened._db.execute("UPDATE parts SET looked = ?", (time.time() - 3600,))
+
+
+def test_from_submit_to_collect(server, submitted, tmp_path, capsys):
+    submit, state = submitted
+    assert main(submit) == 0
+    said = capsys.readouterr()
+    assert "3 pages taken in, 0 with sound text of their own" in said.err
+    assert "likely to cost 0.00" in said.err
+    assert said.err.splitlines()[-1] == f"qwen-ocr batch collect --wait -s {state[1]}"
+    rows = [line.rsplit(maxsplit=1) for line in said.out.splitlines()]
+    assert ["pages", "3"] in [[name.strip(), value] for name, value in rows]
+    assert main(["batch", "collect", *state]) == BatchError.exit_code
+    assert "3 of 3 requests are still being read; type: qwen-ocr batch collect --wait" in capsys.readouterr().err
+    server.batches.finish()
+    an_hour_later(state[1])
+    assert main(["batch", "status", *state]) == 0
+    assert "3 requests, ended, to be collected" in capsys.readouterr().out
+    out = tmp_path / "pages.jsonl"
+    assert main(["batch", "collect", *state, "-f", "jsonl", "-o", str(out)]) == 0
+    pages = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [page["text"].split()[1] for page in pages] == ["0", "1", "2"]
+    assert pages[0]["engine"] == f"openai:{MODEL}"
+    assert "cost 0.00" in capsys.readouterr().err
+    assert main(["batch", "collect", *state, "--format", "text"]) == 0
+    assert capsys.readouterr().out.count("\f") == 2
+
+
+def test_submitting_again_sends_only_what_is_new(server, submitted, capsys):
+    submit, _ = submitted
+    main(submit)
+    assert main(submit) == 0
+    assert "0 pages taken in" in capsys.readouterr().err.splitlines()[-2]
+    assert len(server.batches.all) == 1
+
+
+def test_a_dry_run_leaves_no_state(server, submitted, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("qwen_ocr_loader.cli_batch.POLL", 0.01)
+    submit, _ = submitted
+    assert main([*submit, "--dry-run"]) == 0
+    assert "3 pages went there and came back" in capsys.readouterr().err
+    assert not server.bought
+    assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
+
+
+def test_what_costs_too_much_is_not_sent(server, submitted, capsys):
+    submit, _ = submitted
+    assert main([*submit, "--max-cost", "0.000001"]) == BudgetReached.exit_code
+    assert "nothing is sent; raise it" in capsys.readouterr().err
+    assert not server.exchanges
+
+
+def test_a_bad_file_is_named_and_the_others_are_sent(server, submitted, tmp_path, capsys):
+    (tmp_path / "inbox" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    submit, _ = submitted
+    assert main(submit) == DamagedSource.exit_code
+    assert "bad.png" in capsys.readouterr().err
+    (batch,) = server.batches.all.values()
+    server.batches.finish()
+    assert batch.counts["total"] == 3
+
+
+def test_links_come_from_a_file(server, submitted, tmp_path, capsys):
+    links = tmp_path / "urls.txt"
+    links.write_text("\n".join(f"https://img.example.com/page-{n:06}.png" for n in range(4)))
+    state = str(tmp_path / "links.batch")
+    assert main(["batch", "submit", "--links", str(links), "--base-url", server.base_url, "-s", state]) == 0
+    server.batches.finish()
+    an_hour_later(state)
+    capsys.readouterr()
+    assert main(["batch", "collect", "-s", state, "-f", "json"]) == 0
+    files = json.loads(capsys.readouterr().out)
+    assert [file["source"] for file in files] == links.read_text().splitlines()
+
+
+def test_cancelling_says_what_can_still_be_had(server, submitted, capsys):
+    submit, state = submitted
+    main(submit)
+    assert main(["batch", "cancel", *state]) == 0
+    assert "cancelled; what was read until then: qwen-ocr batch collect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "collect", "cancel"])
+def test_without_a_state_file_it_says_how_to_make_one(server, tmp_path, command, capsys):
+    assert main(["batch", command, "-s", str(tmp_path / "none.batch")]) == BatchError.exit_code
+    assert f"type: qwen-ocr batch submit FILE... -s {tmp_path / 'none.batch'}" in capsys.readouterr().err
+    assert main(["batch", command, "-s", str(tmp_path)]) == BatchError.exit_code
+    assert "is a folder; name the state file" in capsys.readouterr().err
+
+
+def test_a_wrong_value_is_a_usage_error(submitted, capsys):
+    submit, _ = submitted
+    unknown = ["batch", "submit", "x.png", "-e", "opnai"]
+    for wrong, said in (([*submit, "--pages", "x"], "write it like"), (unknown, "did you mean 'openai'")):
+        with pytest.raises(SystemExit) as exit_:
+            main(wrong)
+        assert exit_.value.code == 2
+        assert said in capsys.readouterr().err
