@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from qwen_ocr_loader import FakeEngine
+from qwen_ocr_loader import FakeEngine, Reader
 from qwen_ocr_loader.cache import packed, page_key
 from qwen_ocr_loader.cache.directory import DirectoryCache
 from qwen_ocr_loader.cache.sqlite import SqliteCache
@@ -521,6 +521,40 @@ def test_another_engine_is_asked_for_what_is_cut_off(perhaps, read):
     failing = Engine({0: ServiceFailed("down")}, called="third")
     reading = read(Once([first, failing], TASKS, perhaps))
     assert (reading.result.text, reading.instead, len(reading.bills)) == ("half", "", 1)
+
+
+@dataclass(frozen=True)
+class OneAtATime(FakeEngine):
+    """Counts how many pages are with it."""
+
+    at_once: int | None = 1
+    seen: list[int] = field(default_factory=list, compare=False)
+    now: list[int] = field(default_factory=list, compare=False)
+
+    def _reply(self, scan, tasks):
+        self.now.append(scan.page)
+        self.seen.append(len(self.now))
+        time.sleep(0.005)
+        self.now.remove(scan.page)
+        return super()._reply(scan, tasks)
+
+    async def aread(self, scan, tasks):
+        return await asyncio.to_thread(self.read, scan, tasks)
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_an_engine_gets_no_more_pages_at_once_than_it_wants_whatever_the_first_takes(how):
+    first = FakeEngine(replies=lambda scan: RequestRejected("moderated"))
+    second = OneAtATime()
+    reader = Reader(engine=[first, second], concurrency=8)
+    pages = [Image.new("L", (20, 20), 200 + n) for n in range(12)]
+
+    async def all_of_it():
+        return [page async for page in reader.aread(pages)]
+
+    read = list(reader.read(pages)) if how == "sync" else asyncio.run(all_of_it())
+    assert len(read) == 12
+    assert second.seen == [1] * 12
 
 
 def test_pages_read_together(perhaps, read):

@@ -11,9 +11,10 @@ import hashlib
 import inspect
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -160,6 +161,7 @@ class Once:
     outages: Outages = field(default_factory=Outages, repr=False, compare=False)
     _kept_in: Lenient | None = field(init=False, repr=False, compare=False)
     _given_up: dict[int, OCRError] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _rooms: dict[tuple[int, object], Any] = field(init=False, repr=False, compare=False, default_factory=dict)
     _fresh: set[str] = field(init=False, repr=False, compare=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -220,15 +222,23 @@ class Once:
 
     def _performed(self, step: Ask | Pause, scans: Sequence[Scan], sleep: Callable[[float], None]) -> PageResult | None:
         if isinstance(step, Ask):
-            return _asked(step.engine, scans, self.tasks)
+            with self._room_for(step.engine, threading.Semaphore):
+                return _asked(step.engine, scans, self.tasks)
         sleep(step.seconds)
         return None
 
     async def _aperformed(self, step: Ask | Pause, scans: Sequence[Scan]) -> PageResult | None:
         if isinstance(step, Ask):
-            return await _aasked(step.engine, scans, self.tasks)
+            async with self._room_for(step.engine, asyncio.Semaphore):
+                return await _aasked(step.engine, scans, self.tasks)
         await asyncio.sleep(step.seconds)
         return None
+
+    def _room_for(self, engine: Engine, kind: Callable[[int], Any]) -> Any:
+        """A context with no more pages in it than the engine wants at once, whatever the others take."""
+        if engine.at_once is None:
+            return nullcontext()
+        return self._rooms.setdefault((id(engine), kind), kind(engine.at_once))
 
     async def _beside_loop(self, work: Callable[..., T], *args: Any) -> T:
         """The work, in a thread where it looks into a cache; a cancellation waits until that is done."""
