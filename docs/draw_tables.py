@@ -41,14 +41,14 @@ def error_table() -> str:
 
 
 def model_table() -> str:
-    """A row for each model and region the catalogue knows a price of."""
+    """A row for each model and region that serves it."""
     head = "| model | region | is now | pixels a token | longest reply | price in / out per million tokens | as of |"
-    rows = [head, "|---|---|---|---|---|---|---|"]
+    rows = [f"{head} half of it in a batch |", "|---|---|---|---|---|---|---|---|"]
     for name in MODELS:
         for region in REGIONS:
             model = lookup(name, region)
             price = model.price(region)
-            if price is None:
+            if region not in model.regions:
                 continue
             cells = [
                 f"`{name}`",
@@ -56,8 +56,9 @@ def model_table() -> str:
                 f"`{model.snapshot}`" if model.snapshot else "",
                 f"{model.pixel_factor} x {model.pixel_factor}",
                 f"{model.max_output:,}",
-                f"{price.input:f} / {price.output:f} {price.currency}",
-                str(price.as_of),
+                f"{price.input:f} / {price.output:f} {price.currency}" if price else "not known",
+                str(price.as_of) if price else "",
+                "yes" if region in model.batch_regions else "",
             ]
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from qwen_ocr_loader.engines.http import Call, Connections, adrive, drive
+from qwen_ocr_loader.engines.flows import Call
+from qwen_ocr_loader.engines.http import Connections, adrive, drive
 
 HOWS = pytest.mark.parametrize("how", ["sync", "async"])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashscope_reading import AT_ONCE, KEY
 from openai_server import OpenAIServer
-from qwen_ocr_loader.engines.http import Reply
+from qwen_ocr_loader.engines.flows import Reply
 from qwen_ocr_loader.engines.openai import OpenAIEngine
 
 if TYPE_CHECKING:

@@ -263,7 +263,7 @@ def test_a_batch_that_failed_as_a_whole_is_not_sent_again(server, state, eight):
     assert list(batch.collect(wait=True)) == []
     assert len(server.batches.all) == 1
     assert {str(failure.error.message) for failure in batch.report.failures} == {
-        "the batch failed: internal error (system_error); submit it with another state file: -s"
+        "the batch failed: internal error (system_error); submit it with another state file: -s OTHER.batch"
     }
 
 
@@ -626,3 +626,48 @@ def test_the_engine_that_asks_does_not_stream_into_a_file(server, state, eight):
     batch = batch_of(server, state, engine=engine)
     assert heads(batch.collect(wait=True)) == ALL
     assert not any(asked.stream for asked in server.asked)
+
+
+def test_a_page_that_failed_is_not_forgotten_when_other_files_are_submitted(server, state, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    (tmp_path / "good.png").write_bytes(marked_png(0))
+    batch = batch_of(server, state, on_error="placeholder")
+    batch.submit(tmp_path / "bad.png")
+    batch.submit(tmp_path / "good.png")
+    named = [page.origin.name for page in batch.collect(wait=True)]
+    assert named == [str(tmp_path / "bad.png"), str(tmp_path / "good.png")]
+    assert [failure.source for failure in batch.report.failures] == [str(tmp_path / "bad.png")]
+    (tmp_path / "bad.png").write_bytes(marked_png(1))
+    batch.submit(tmp_path / "bad.png")
+    assert heads(batch.collect(wait=True)) == ["page 0", "page 1"]
+    assert not batch.report.failures
+
+
+def test_a_file_is_the_same_from_another_folder(server, state, eight, monkeypatch):
+    batch = batch_of(server, state)
+    monkeypatch.chdir(eight.parent)
+    batch.submit("inbox")
+    monkeypatch.chdir(eight)
+    assert batch.submit("../inbox/").pages == 0
+    assert batch.submit(["page-0003.png", eight / "page-0004.png"]).pages == 0
+    assert heads(batch.collect(wait=True)) == ALL
+    assert set(server.bought.values()) == {1}
+
+
+def test_a_batch_the_service_does_not_know_is_not_told_as_a_model(server, state, eight):
+    batch = batch_of(server, state)
+    batch.submit(eight)
+    server.batches.all.clear()
+    with pytest.raises(BatchError, match=r"No batch found with id '[^']*'\.; use the key and region"):
+        list(batch.collect(wait=True))
+
+
+def test_a_password_in_the_address_is_not_kept(server, state, eight):
+    engine = engine_of(server, base_url=server.base_url.replace("//", "//me:opensesame@"))
+    with pytest.raises(KeyRejected):  # it is sent instead of the key
+        batch_of(server, state, engine=engine).submit(eight)
+    kept = b"".join(path.read_bytes() for path in state.parent.glob("inbox.batch*") if path.is_file())
+    assert b"opensesame" not in kept
+    with pytest.raises(BatchError, match="which has another base_url"):
+        Batch(state).status()
+    assert batch_of(server, state, engine=engine).status().counts.asked == 8

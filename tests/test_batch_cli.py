@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from batch_work import MODEL, inbox
+from draw_pdfs import Sheet, pdf, prose
 from openai_server import OpenAIServer
+from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.state import State
 from qwen_ocr_loader.cli import main
-from qwen_ocr_loader.errors import BatchError, BudgetReached, DamagedSource
+from qwen_ocr_loader.errors import BatchError, BudgetReached, DamagedSource, MissingKey
 
 
 @pytest.fixture
@@ -118,6 +120,77 @@ def test_without_a_state_file_it_says_how_to_make_one(server, tmp_path, command,
     assert f"type: qwen-ocr batch submit FILE... -s {tmp_path / 'none.batch'}" in capsys.readouterr().err
     assert main(["batch", command, "-s", str(tmp_path)]) == BatchError.exit_code
     assert "is a folder; name the state file" in capsys.readouterr().err
+
+
+def test_without_a_key_it_says_so_once_and_leaves_nothing_behind(server, submitted, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("DASHSCOPE_API_KEY")
+    monkeypatch.setattr("qwen_ocr_loader.engines.keys.KEY_FILE", str(tmp_path / "none"))
+    submit, _ = submitted
+    assert main(submit) == MissingKey.exit_code
+    assert capsys.readouterr().err.count("set DASHSCOPE_API_KEY") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
+
+
+def test_what_is_left_out_the_second_time_is_as_it_was(server, submitted, tmp_path, capsys):
+    submit, state = submitted
+    first = [*submit, "-t", "table_parsing", "-e", "openai:qwen-vl-ocr", "--dpi", "150", "--text-layer", "never"]
+    assert main(first) == 0
+    more = inbox(tmp_path / "more", 4)
+    assert main(["batch", "submit", str(more), *state]) == 0
+    assert "4 pages taken in" in capsys.readouterr().err
+    assert main(["batch", "submit", str(more), *state, "-e", "openai:qwen-vl-ocr"]) == BatchError.exit_code
+    assert "which has another base_url; leave it out" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_all_of_it_will_cost(server, submitted, capsys, monkeypatch):
+    monkeypatch.setattr("qwen_ocr_loader.cli_batch.POLL", 0.01)
+    submit, _ = submitted
+    main([*submit, "--dry-run"])
+    said = capsys.readouterr().err.splitlines()[0]
+    main(submit)
+    cost = capsys.readouterr().err.splitlines()[0].split("is likely to cost ")[1]
+    assert said == f"dry run of the first of 3 pages; all are likely to cost {cost}"
+    assert cost.endswith("CNY")
+
+
+def test_pages_with_text_of_their_own_cost_nothing(server, tmp_path, capsys):
+    (tmp_path / "text.pdf").write_bytes(pdf(Sheet(prose())))
+    state = str(tmp_path / "text.batch")
+    assert main(["batch", "submit", str(tmp_path / "text.pdf"), "--base-url", server.base_url, "-s", state]) == 0
+    said = capsys.readouterr()
+    assert "is likely to cost nothing" in said.err
+    assert said.out.splitlines()[4].split()[-1] == "nothing"
+
+
+@pytest.mark.parametrize("place", [["--region", "singapore", "-e", "openai:qwen-vl-ocr"], ["-e", "openai"]])
+def test_where_there_is_no_batch_api_is_said_before_anything_is_sent(server, submitted, place, capsys):
+    submit, state = submitted
+    assert main([*submit, *place]) == BatchError.exit_code
+    assert "it serves qwen-vl-ocr and qwen-vl-ocr-latest in beijing" in capsys.readouterr().err
+    assert not server.exchanges
+    assert not Path(state[1]).exists()
+
+
+def test_a_server_of_ones_own_has_to_be_named(submitted, capsys, monkeypatch):
+    submit, _ = submitted
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret@127.0.0.1:9/v1")
+    place = submit.index("--base-url")
+    assert main(submit[:place] + submit[place + 2 :]) == BatchError.exit_code
+    said = capsys.readouterr().err
+    assert "OPENAI_BASE_URL names http://127.0.0.1:9/v1" in said
+    assert "secret" not in said
+
+
+def test_ctrl_c_ends_the_wait_without_a_traceback(server, submitted, capsys, monkeypatch):
+    submit, state = submitted
+    main(submit)
+
+    def pressed(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qwen_ocr_loader.cli_batch._batch", lambda asked, **options: Batch(state[1], sleep=pressed))
+    assert main(["batch", "collect", *state, "--wait"]) == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
 
 
 def test_a_wrong_value_is_a_usage_error(submitted, capsys):

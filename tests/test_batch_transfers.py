@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from http_server import LocalServer
-from qwen_ocr_loader.engines.http import PIECE, Call, FileBody, adrive, drive
+from qwen_ocr_loader.engines.flows import PIECE, Call, FileBody
+from qwen_ocr_loader.engines.http import adrive, drive
 from qwen_ocr_loader.errors import ServiceFailed
 
 SIZE = 32 * PIECE + 17

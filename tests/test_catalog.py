@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from qwen_ocr_loader import DashScopeEngine
 from qwen_ocr_loader.catalog import MODELS, calibrated, cost, estimated_usage, image_tokens, lookup, resized
 from qwen_ocr_loader.prices import REGIONS, Money, Price
 from qwen_ocr_loader.results import Usage
@@ -167,6 +169,14 @@ def test_longest_output(name):
     with pytest.raises(ValueError, match="at least 1"):
         model.check_max_tokens(0)
     replace(model, max_output=model.max_output + 1).check_max_tokens(model.max_output + 1)
+
+
+def test_what_the_error_about_max_tokens_says_to_type_is_taken():
+    more = {"max_tokens": 9000}
+    with pytest.raises(ValueError, match="at most 8192") as caught:
+        DashScopeEngine(parameters=more)
+    said = re.search(r"pass catalog=(.*)$", str(caught.value))
+    assert DashScopeEngine(parameters=more, catalog=eval(said[1])).parameters == more
 
 
 @pytest.mark.parametrize("name", MODELS)

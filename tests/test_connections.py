@@ -11,7 +11,8 @@ import pytest
 
 from http_flows import HOWS, get, once, run
 from http_server import LocalServer
-from qwen_ocr_loader.engines.http import Call, Connections, adrive, drive
+from qwen_ocr_loader.engines.flows import Call
+from qwen_ocr_loader.engines.http import Connections, adrive, drive
 
 
 def test_users_at_once_share_a_client_and_the_last_closes_it():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from qwen_ocr_loader import Scan
 from qwen_ocr_loader.engines.dashscope import GENERATION, DashScopeEngine
-from qwen_ocr_loader.engines.http import Call
+from qwen_ocr_loader.engines.flows import Call
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.tasks import TASKS, Task
 

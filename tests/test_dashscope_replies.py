@@ -34,6 +34,7 @@ def test_a_truncated_reply_keeps_what_was_read_and_what_it_cost(server):
         read(engine_for(server))
     assert caught.value.text.startswith("page")
     assert caught.value.usage.calls == 2
+    assert "max_tokens in parameters=" in caught.value.message
 
 
 def test_max_tokens_of_the_user_are_not_overruled(server):
@@ -51,6 +52,7 @@ def test_a_loop_is_cut_back_and_asked_once_more_with_a_penalty(server):
     with pytest.raises(ReplyTruncated) as caught:
         read(engine_for(server))
     assert caught.value.text == "CORNER SHOP\nthe same line again\n"
+    assert "repetition_penalty in parameters=" in caught.value.message
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])

@@ -11,7 +11,7 @@ from dashscope_reading import PAGE, engine_for, serving
 from dashscope_scenarios import Answer
 from http_flows import HOWS, get, once, run
 from http_server import LocalServer, closed_port
-from qwen_ocr_loader.engines.http import Call, Reply
+from qwen_ocr_loader.engines.flows import Call, Reply
 from qwen_ocr_loader.errors import RequestRejected, ServiceFailed
 from qwen_ocr_loader.tasks import Task
 

@@ -68,6 +68,7 @@ ROWS = [
     "engines.local",
     "engines.faults",
     "engines.sse",
+    "engines.flows",
     "engines.http",
     "engines.keys",
     "engines.parameters",

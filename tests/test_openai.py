@@ -17,7 +17,7 @@ from qwen_ocr_loader.catalog import lookup, resized
 from qwen_ocr_loader.engine_settings import engine_from_dict, engine_to_dict
 from qwen_ocr_loader.engines import make_engine
 from qwen_ocr_loader.engines.base import Asked
-from qwen_ocr_loader.engines.http import Reply
+from qwen_ocr_loader.engines.flows import Reply
 from qwen_ocr_loader.engines.transcript import LoopWatch, compatible, read_reply
 from qwen_ocr_loader.errors import MissingKey, ReplyUnreadable, RequestRejected, ServiceFailed
 from qwen_ocr_loader.images import PageImage

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_ocr_loader.engines.http import Reply
+from qwen_ocr_loader.engines.flows import Reply
 from qwen_ocr_loader.engines.openai import OpenAIEngine
 from qwen_ocr_loader.engines.transcript import compatible, read_reply
 from qwen_ocr_loader.errors import KeyRejected, OCRError, RateLimited, RequestRejected, ServiceFailed

@@ -17,7 +17,7 @@ from openai_reading import MODELS, engine_for, serving
 from openai_server import OpenAIServer
 from qwen_ocr_loader import Reader
 from qwen_ocr_loader.engines.cloud import INLINE_BYTES
-from qwen_ocr_loader.engines.http import Reply
+from qwen_ocr_loader.engines.flows import Reply
 from qwen_ocr_loader.errors import ReplyUnreadable, RequestRejected
 from qwen_ocr_loader.langchain import QwenOCRLoader
 from qwen_ocr_loader.pixels import upright

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
 from qwen_ocr_loader import pace
-from qwen_ocr_loader.engines.http import turn
+from qwen_ocr_loader.engines.flows import turn
 from qwen_ocr_loader.errors import KeyRejected, RateLimited, ServiceFailed
-from qwen_ocr_loader.pace import Gate, Limiter, RateLimit, Retry, checked_limit, retry_after, shared_gate
+from qwen_ocr_loader.pace import SLOWER, Gate, Limiter, RateLimit, Retry, checked_limit, retry_after, shared_gate
 
 
 @given(
@@ -196,7 +196,7 @@ def test_nobody_starts_in_a_cool_down_and_the_distance_is_kept_afterwards(rate, 
 
 def test_a_cool_down_moves_everybody_once_however_many_were_told_to_wait():
     clock = Clock()
-    gate = Gate(RateLimit(requests=60 * 1.02), clock)
+    gate = Gate(RateLimit(requests=60 * SLOWER), clock)
     places = [gate.reserve() for _ in range(4)]
     for later, seconds in ((0, 10), (4, 6), (0, 2)):  # the last two end when the first does, or before
         clock.now += later
@@ -234,7 +234,7 @@ def test_no_limit_is_none_but_for_cool_downs():
 
 
 def test_tokens_are_settled_once_they_are_known():
-    for used, seconds in ((100, 0.0), (6000, 61.2 - 6), (12_000, 122.4 - 6)):
+    for used, seconds in ((100, 0.0), (6000, 60 * SLOWER - 6), (12_000, 120 * SLOWER - 6)):
         gate = Gate(RateLimit(tokens=6000), Clock())
         assert gate.wait(gate.reserve(6000)) == 0
         gate.settle(6000, used)

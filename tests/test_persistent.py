@@ -7,7 +7,7 @@ import pytest
 
 from http_flows import HOWS, get, once, run
 from http_server import LocalServer
-from qwen_ocr_loader.engines.http import Call, Pause, Reply, persistent
+from qwen_ocr_loader.engines.flows import Call, Pause, Reply, persistent
 from qwen_ocr_loader.errors import KeyRejected, RateLimited, ServiceFailed
 from qwen_ocr_loader.pace import Retry
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ocr_loader.engines.http import Reply
+from qwen_ocr_loader.engines.flows import Reply
 from qwen_ocr_loader.engines.transcript import LoopWatch, read_reply
 from qwen_ocr_loader.errors import AccountProblem, EngineError, RateLimited, RequestRejected, ServiceFailed
 from qwen_ocr_loader.results import Usage

@@ -23,7 +23,8 @@ from http_server import Request
 from marked_pages import marked_page
 from qwen_ocr_loader import Scan
 from qwen_ocr_loader.engines.dashscope import DashScopeEngine
-from qwen_ocr_loader.engines.http import Call, Pause, Reply, adrive, drive, persistent
+from qwen_ocr_loader.engines.flows import Call, Pause, Reply, persistent
+from qwen_ocr_loader.engines.http import adrive, drive
 from qwen_ocr_loader.engines.upload import EARLY, KEPT, MOST_KEPT, UPLOAD_REGIONS, Fetch, Policy, Storage, Uploads
 from qwen_ocr_loader.errors import (
     AccountProblem,

@@ -86,7 +86,7 @@ class Model:
         if self.known and max_tokens > self.max_output:
             raise ValueError(
                 f"max_tokens={max_tokens}: {self.name} writes at most {self.max_output}; if your account may ask for "
-                f"more, pass model=replace(lookup({self.name!r}), max_output={max_tokens})"
+                f"more, pass catalog=replace(lookup({self.name!r}), max_output={max_tokens})"
             )
 
     def check_pixels(self, min_pixels: int | None = None, max_pixels: int | None = None) -> None:

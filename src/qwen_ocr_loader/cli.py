@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 CACHE = "~/.cache/qwen-ocr"
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except WrongOption as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        print("qwen-ocr: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         return 0

@@ -50,7 +50,7 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add_reading(parser)
+    add_reading(parser, f"{ENGINE} (default) or openai:qwen-vl-ocr, with a key of Beijing's")
     _add_state(parser)
     add("--links", action="store_true", help="FILEs are URLs of pictures, or text files of them: sent, not fetched")
     add("--window", default="24h", help="time the service has, 24h to 336h or 1d to 14d (default: %(default)s)")
@@ -82,12 +82,22 @@ def _submit(asked: argparse.Namespace) -> int:
         _ = batch.reader()  # an unknown engine is the user's slip, and told as one
     except (TypeError, ValueError) as error:
         raise WrongOption(error) from error
-    report = batch.submit(sources_of(asked), dry_run=asked.dry_run, tell=lambda line: print(line, file=sys.stderr))
     if asked.dry_run:
-        print(f"dry run: {report.pages:,} pages went there and came back; nothing was read or billed", file=sys.stderr)
-        return tell(report)
+        return _try(batch, sources_of(asked))
+    report = batch.submit(sources_of(asked), tell=lambda line: print(line, file=sys.stderr))
     _say(batch.status(), asked.state)
     return tell(report)
+
+
+def _try(batch: Batch, given: list[Any]) -> int:
+    """The dry run, and what a real one is likely to cost."""
+    sources = [source if isinstance(source, str) else source.read() for source in given]
+    expected = batch.estimate(sources)
+    cost = expected.cost or ("what nobody knows" if expected.usage.calls else "nothing")
+    print(f"dry run of the first of {expected.pages:,} pages; all are likely to cost {cost}", file=sys.stderr)
+    report = batch.submit(sources, dry_run=True)
+    print(f"dry run: {report.pages:,} pages went there and came back; nothing was read or billed", file=sys.stderr)
+    return tell(expected)
 
 
 def _collect(asked: argparse.Namespace) -> int:
@@ -130,7 +140,7 @@ def _say(status: Status, state: str) -> None:
         "requests read": f"{counts.done:,}",
         "requests failed": f"{counts.failed:,}",
         "requests still to be read": f"{counts.asked:,}",
-        "likely cost of all, at half the price": str(status.expected or "unknown"),
+        "likely cost of all, at half the price": str(status.expected or ("unknown" if any(counts[1:]) else "nothing")),
     }
     for name, value in rows.items():
         print(f"{name:<40} {value:>16}")

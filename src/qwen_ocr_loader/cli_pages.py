@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 
     from .report import Failure, ReadPage, Report
 
+MOST_PLACES = 20
+"""Pages listed under one message."""
 FORMATS = ("text", "markdown", "json", "jsonl")
 DEFAULTS = Options()
+ENGINES = "auto, local, NAME or NAME:MODEL; several are asked in turn"
 
 
 class WrongOption(Exception):
     """An option's value that no reader takes."""
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """What decides which pages are read, and how."""
+def add_reading(parser: argparse.ArgumentParser, engines: str = ENGINES) -> None:
+    """What decides which pages are read, and how; ``engines`` says which there are to choose from."""
     add = parser.add_argument
     add("sources", nargs="+", metavar="FILE", help="a file, folder or URL; - for standard input")
-    add("-e", "--engine", action="append", help="auto, local, NAME or NAME:MODEL; several are asked in turn")
+    add("-e", "--engine", action="append", help=engines)
     add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
     add("--region", help="of the key, for engines dashscope and openai: beijing, singapore or virginia")
     add("--base-url", metavar="URL", help="of the server, for engines dashscope and openai")
@@ -41,19 +44,19 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     add("--fields", help="all, or a JSON file with names and descriptions of the fields wanted")
     add("-p", "--pages", help="for example 1,3-5,9-")
     add("--password", help="for encrypted PDFs")
-    add("--text-layer", choices=get_args(TextLayerPolicy), default=DEFAULTS.text_layer, help="(default: %(default)s)")
-    add("--dpi", type=int, default=DEFAULTS.dpi, help="of rendered PDF pages (default: %(default)s)")
-    add("--rasterizer", choices=get_args(Rasterizer), default=DEFAULTS.rasterizer, help="(default: %(default)s)")
-    add("--glob", default=DEFAULTS.glob, help="which files of a folder (default: %(default)s)")
+    add("--text-layer", choices=get_args(TextLayerPolicy), help=f"(default: {DEFAULTS.text_layer})")
+    add("--dpi", type=int, help=f"of rendered PDF pages (default: {DEFAULTS.dpi})")
+    add("--rasterizer", choices=get_args(Rasterizer), help=f"(default: {DEFAULTS.rasterizer})")
+    add("--glob", help=f"which files of a folder (default: {DEFAULTS.glob})")
     add("--allow-private", action="store_true", help="let URLs point into private networks")
     add("--no-progress", action="store_true", help="no progress bar, also in a terminal")
 
 
 def page_options(asked: argparse.Namespace) -> dict[str, Any]:
-    """The options of a reader that ``add_reading`` asks for."""
-    return {
+    """The options of a reader that ``add_reading`` asks for, as far as they are given."""
+    options = {
         "engine": _engine(asked),
-        "task": asked.task or DEFAULTS.task,
+        "task": asked.task,
         "prompt": asked.prompt,
         "fields": _schema(asked.fields),
         "pages": asked.pages,
@@ -66,10 +69,13 @@ def page_options(asked: argparse.Namespace) -> dict[str, Any]:
         "download": Download(allow_private=asked.allow_private),
         "show_progress": sys.stderr.isatty() and not asked.no_progress,
     }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _engine(asked: argparse.Namespace) -> Any:
-    """The engine's name, or, where a place is given, the engine there; a list of several."""
+    """The engine's name, or, where a place is given, the engine there; a list of several; None where neither is."""
+    if not (asked.engine or asked.region or asked.base_url):
+        return None
     default = getattr(asked, "engine_by_default", DEFAULTS.engine)
     engines = [_placed(spec, asked, several=len(asked.engine or ()) > 1) for spec in asked.engine or [default]]
     return engines[0] if len(engines) == 1 else engines
@@ -150,16 +156,26 @@ def _as_dict(pages: list[ReadPage]) -> dict[str, Any]:
 
 
 def tell(report: Report) -> int:
-    """What was skipped, and a table of failures, to stderr; the exit code is that of the first."""
+    """What was skipped and what failed, each message with its pages, to stderr; the exit code is the first's."""
     for name in report.skipped:
         print(f"skipped, neither image nor PDF: {name}", file=sys.stderr)
     if report.failures:
         print(f"failed: {len(report.failures)}", file=sys.stderr)
-    rows = [(_place(failure), type(failure.error).__name__, failure.error.message) for failure in report.failures]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    for place, kind, message in rows:
-        print(f"  {place:<{widths[0]}}  {kind:<{widths[1]}}  {message}", file=sys.stderr)
+    for (kind, message), alike in _alike(report.failures).items():
+        print(f"  {kind}: {message}", file=sys.stderr)
+        for failure in alike[:MOST_PLACES]:
+            print(f"    {_place(failure)}", file=sys.stderr)
+        if len(alike) > MOST_PLACES:
+            print(f"    and {len(alike) - MOST_PLACES} more", file=sys.stderr)
     return report.failures[0].error.exit_code if report.failures else 0
+
+
+def _alike(failures: Iterable[Failure]) -> dict[tuple[str, str], list[Failure]]:
+    """Failures by what they say: a missing key is said once, not for every page."""
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault((type(failure.error).__name__, failure.error.message), []).append(failure)
+    return groups
 
 
 def _place(failure: Failure) -> str:

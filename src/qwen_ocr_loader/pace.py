@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SLOWER = 1.02  # than the limit: requests spaced to the millisecond do not arrive so
-_LEAST = 1.01  # of two starts whose first was late: nearer than planned, but never nearer than is allowed
+SLOWER = 1.035  # than the limit: requests spaced to the millisecond do not arrive so
+LEAST = 1.025  # of two starts whose first was late: nearer than planned, but never nearer than is allowed
 _NOW = 1e-6  # seconds that no sleep is worth
 _TOKEN_BURST = 6.0  # seconds' worth of tokens that may go at once: a page is many tokens
 
@@ -150,9 +150,9 @@ class Gate:
             now = max(self._clock(), self._cool_until) - self._held_back
             place = max(now, self._next_request, self._next_token - _TOKEN_BURST)
             if limit.requests:
-                self._next_request = place + 60.0 * _SLOWER / limit.requests
+                self._next_request = place + 60.0 * SLOWER / limit.requests
             if limit.tokens:
-                self._next_token = max(self._next_token, place) + 60.0 * _SLOWER * tokens / limit.tokens
+                self._next_token = max(self._next_token, place) + 60.0 * SLOWER * tokens / limit.tokens
             return place
 
     def wait(self, place: float) -> float:
@@ -166,7 +166,7 @@ class Gate:
             if seconds > _NOW:
                 return seconds
             if self.limit.requests:
-                self._closed_until = now + 60.0 * _LEAST / self.limit.requests
+                self._closed_until = now + 60.0 * LEAST / self.limit.requests
             return 0.0
 
     def cool_down(self, seconds: float) -> None:
@@ -181,7 +181,7 @@ class Gate:
         """Correct the count of tokens once it is known."""
         if tokens := self.limit.tokens:
             with self._lock:
-                self._next_token += 60.0 * _SLOWER * (used - reserved) / tokens
+                self._next_token += 60.0 * SLOWER * (used - reserved) / tokens
 
 
 _GATES: dict[tuple[str, ...], Gate] = {}

@@ -59,6 +59,7 @@ class PDFDocument:
 
     def __init__(self, source: Source, password: str | None = None) -> None:
         self.name = source.name
+        self.found_at = 0  # in the file: where the last picture was found
         with LOCK:
             self._handle, keep = _open(source, password)
             self.count: int = pdfium().FPDF_GetPageCount(self._handle)

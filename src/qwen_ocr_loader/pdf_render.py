@@ -74,7 +74,7 @@ def page_image(document: PDFDocument, source: Source, number: int, dpi: float, u
     with document.page(number) as page:
         objects = page_objects(page)
         jpeg = _lone_jpeg(page, frame_of(page), objects)
-        if jpeg and _is_printed_as_is(source, jpeg) and (size := _plain_size(jpeg)):
+        if jpeg and _is_printed_as_is(document, source, jpeg) and (size := _plain_size(jpeg)):
             return PageImage.from_encoded(jpeg, "image/jpeg", *size)
         size = _size(page, objects, dpi, units)
         return PageImage.from_pixels(_draw(document, page, number, size))
@@ -178,16 +178,18 @@ def _has_plain_colors(handle: Any, page: Any) -> bool:
     return about.colorspace in spaces and about.bits_per_pixel in (8, 24)
 
 
-def _is_printed_as_is(source: Source, jpeg: bytes) -> bool:
+def _is_printed_as_is(document: PDFDocument, source: Source, jpeg: bytes) -> bool:
     """Nothing in the image's dictionary changes its pixels.
 
     PDFium does not show that dictionary. A stream's stands in the open right before it (PDF 32000-1, 7.3.8), so it is
     read from the file; where the stream is not found (an encrypted PDF), the answer is no.
     """
     with whole_file(source) as data:
-        at = data.find(jpeg)
+        at = data.find(jpeg, document.found_at)  # the next page's usually stands behind: no searching all of the file
+        at = data.find(jpeg) if at < 0 else at
         if at < 0:
             return False
+        document.found_at = at
         head = data[max(0, at - _HEAD) : at]
     start = head.rfind(b" obj")
     return start >= 0 and not _ALTERED.search(head, start)

@@ -121,7 +121,7 @@ class Answers:
         if part.status != "failed" and not cancelled and line.tries < self._engine.retry.attempts:
             return line._replace(state="again")
         why = "was cancelled before the page was read" if cancelled else _WHY.get(part.status, _WHY["completed"])
-        error = BatchError(f"the batch {why.format(part.reason)}; submit it with another state file: -s")
+        error = BatchError(f"the batch {why.format(part.reason)}; submit it with another state file: -s OTHER.batch")
         return line._replace(state="failed", error=line.error or packed(error))
 
     def _ask_again(self, part: Part) -> None:

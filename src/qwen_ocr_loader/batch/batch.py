@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 
-    from ..engines.http import Flow
+    from ..engines.flows import Flow
     from ..options import OptionArgs
     from ..reader import Reader
     from ..report import ReadPage
@@ -245,7 +245,9 @@ class Batch:
         if place is None and not self.path.exists():
             raise BatchError(f"there is no {self.path}; type: qwen-ocr batch submit FILE... -s {self.path}")
         settings = self._settings()
-        _ = settings.engine  # refused before there is a file
+        engine = settings.engine  # refused before there is a file
+        if place is not None:
+            engine.headers()  # and so is a missing key, once and not for every page
         state = State(place or self.path)
         try:
             if state.path == self.path:  # as it is now that nobody else works on it

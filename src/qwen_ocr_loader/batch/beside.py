@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ..engines.http import Flow
+    from ..engines.flows import Flow
 
 T = TypeVar("T")
 

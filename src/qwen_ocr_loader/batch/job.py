@@ -18,7 +18,7 @@ from .trial import Trial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..engines.http import Flow
+    from ..engines.flows import Flow
     from ..flight import Job
     from ..prices import Money
     from ..report import Report
@@ -84,9 +84,9 @@ class BatchJob:
             yield from self.run.take_in(source, writer, links=bool(self._settings.links))
         expected = self.state.expected()
         if tell:
-            price = self.run.half_price.price_of(expected)
             pages = f"{self.run.report.pages:,} pages taken in, {self.run.report.from_text_layer:,} with sound text"
-            tell(f"{pages} of their own; all of {self.state.path} is likely to cost {price or 'nothing known'}")
+            cost = self.run.half_price.said(expected)
+            tell(f"{pages} of their own; all of {self.state.path} is likely to cost {cost}")
         self.run.half_price.check(expected, self._settings.options.max_cost)
         self._release()
         yield from self.parts.send()

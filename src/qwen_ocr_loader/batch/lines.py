@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from ..engines.http import Reply
+from ..engines.flows import Reply
 from ..errors import BatchError, SourceTooLarge
 
 if TYPE_CHECKING:

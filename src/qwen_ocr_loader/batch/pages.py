@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..download import without_secrets
 from ..engines.base import Asked, Scan
-from ..engines.http import Pause
+from ..engines.flows import Pause
 from ..errors import BudgetReached, EngineError, OCRError, SourceError, UnsupportedSource
 from ..flight import Job
 from ..images import PageImage
@@ -27,7 +27,7 @@ from .state import PageRow, mark_of, packed, unpacked
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from ..engines.http import Call, Flow
+    from ..engines.flows import Call, Flow
     from ..pages import Pages
     from ..prices import Money
     from ..reader import Reader
@@ -55,6 +55,12 @@ class HalfPrice:
         """``price_of``, as a report takes it."""
         return tuple(filter(None, [self.price_of(usage)]))
 
+    def said(self, usage: Usage) -> str:
+        """What tokens cost, in words."""
+        return str(
+            self.price_of(usage) or ("what nobody knows: the model has no known price" if usage.calls else "nothing")
+        )
+
     def check(self, expected: Usage, max_cost: Any) -> None:
         """Refuse a job that is likely to cost more.
 
@@ -67,7 +73,8 @@ class HalfPrice:
         if cost is None:
             raise BudgetReached(f"no batch price is known for {self.engine.name}, so max_cost cannot be kept")
         if float(cost.amount) > float(max_cost):
-            raise BudgetReached(f"the batch may cost {cost}, over max_cost={max_cost}: nothing is sent; raise it")
+            told = f"the batch may cost {cost}, over max_cost={max_cost}: nothing is sent"
+            raise BudgetReached(f"{told}; raise it, or start with fewer pages and another state file")
 
 
 class BatchRun(Run):
@@ -78,6 +85,7 @@ class BatchRun(Run):
         self.asker, self.state = engine, state
         self.half_price = HalfPrice(engine)
         self._origin: tuple[Origin | None, int] = (None, 0)
+        self._unread: dict[str, list[int]] = {}
         self._pass = (state["runs"] or 0) + 1
 
     # --- before -------------------------------------------------------------------------------------------------------
@@ -92,7 +100,9 @@ class BatchRun(Run):
         state.begin()
         try:
             state["runs"] = self._pass
-            state.drop_unreadable()
+            self._unread = {}
+            for page, name in state.unreadable():
+                self._unread.setdefault(_place(name), []).append(page)
             with closing(self._links(source, writer) if links else self._pages(source, writer)) as pages:
                 for written in pages:
                     before, size = before + 1, size + written
@@ -116,10 +126,16 @@ class BatchRun(Run):
         with closing(self.jobs(source)) as jobs:
             for job in jobs:
                 self.progress.tick()
+                self._try_anew(job.origin)
                 yield self._job(job, writer)
 
+    def _try_anew(self, origin: Origin) -> None:
+        """Forget what could not be opened of a file that is handed over again: it may be whole by now."""
+        if self._unread:
+            self.state.drop(self._unread.pop(_place(origin.name), ()))
+
     def _job(self, job: Job, writer: PartWriter) -> int:
-        mark = mark_of(job.origin.name, job.origin.sha256, job.page)
+        mark = mark_of(_place(job.origin.name), job.origin.sha256, job.page)
         if job.scan is not None:
             try:
                 asked, calls = self.asker.questions(job.scan, self.tasks, max_base64=writer.limits.picture)
@@ -162,7 +178,7 @@ class BatchRun(Run):
         return likely_of_link(self.asker, self.tasks)
 
     def _page(self, origin: Origin, pages: Pages, number: int) -> Job:
-        if known := self.state.met(mark_of(origin.name, origin.sha256, number), self._pass):
+        if known := self.state.met(mark_of(_place(origin.name), origin.sha256, number), self._pass):
             self._origin = origin, known.origin  # pages still to come are the same file's
             return Job(origin, number)
         return super()._page(origin, pages, number)
@@ -181,6 +197,7 @@ class BatchRun(Run):
             if self.state.met(mark, self._pass):
                 continue
             origin = Origin(without_secrets(url), unquote(urlsplit(url).path).rpartition("/")[2], total_pages=1)
+            self._try_anew(origin)
             if url.startswith(("http://", "https://")):
                 calls = [self.asker.request(task, [url]) for task in self.tasks]
                 yield self._ask(Job(origin, 0, "1"), mark, Asked(0, 0, 0, "px", 0, 0), calls, writer)
@@ -217,6 +234,11 @@ class BatchRun(Run):
         if row.result is not None:
             return job._replace(result=PageResult.from_dict(json.loads(row.result)))
         return _joined(job, self.state.lines_of(row.id), self.half_price)
+
+
+def _place(name: str) -> str:
+    """What tells a file from others: its path in full, so that it is the same seen from another folder."""
+    return os.path.realpath(name) if os.path.exists(name) else name  # noqa: PTH110 - pathlib's raises for odd names
 
 
 def _joined(job: Job, lines: Sequence[tuple[Line, PageResult | None]], price: HalfPrice) -> Job | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..engines.http import Pause, persistent
+from ..engines.flows import Pause, persistent
 from ..errors import BatchError, EngineError, RateLimited, RequestRejected, ServiceFailed
 from .answers import Answers
 from .lines import ENDPOINT
@@ -22,7 +22,7 @@ from .service import Service, failures
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..engines.http import Flow
+    from ..engines.flows import Flow
     from ..tasks import Task
     from .lines import PartFiles
     from .service import BatchEngine

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 
 from ..engines import PaidEngine
 from ..engines.faults import Complaint, complaint, fault
-from ..engines.http import Call, FileBody, persistent
-from ..errors import EngineError, ServiceFailed
+from ..engines.flows import Call, FileBody, persistent
+from ..errors import EngineError, RequestRejected, ServiceFailed
 from ..pace import Retry, retry_after
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..catalog import Model
     from ..engines.base import Asked, Scan
-    from ..engines.http import Flow, Reply
+    from ..engines.flows import Flow, Reply
     from ..errors import ReplyTruncated
     from ..results import PageResult
     from ..tasks import Task
@@ -172,6 +172,8 @@ class Service:
             message=self._engine.without_key(said.message),
             request_id=said.request_id or reply.headers.get("x-request-id"),
         )
+        if reply.status == 404:  # a file or a batch, where a call for a completion would mean the model
+            return RequestRejected(said.message, code=said.code, status=404, request_id=said.request_id)
         return fault(reply.status, said, retry_after=retry_after(reply.headers.get("retry-after"), time.time()))
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from ..catalog import MODELS, lookup
+from ..download import without_secrets
 from ..engines import make_engine
 from ..engines.openai import OpenAIEngine
 from ..errors import BatchError
@@ -26,6 +28,7 @@ READING = ("task", "prompt", "fields", "text_layer", "dpi", "rasterizer")
 KEPT = (*READING, "pages", "mode", "pages_delimiter", "metadata", "on_error")
 _OF_NO_USE = {"cache", "refresh", "rate_limit", "concurrency"}
 _NOT_KEPT = ("api_key", "retry", "catalog")  # of an engine
+_SERVED = [name for name in MODELS if "beijing" in lookup(name).batch_regions]
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,15 @@ class Settings:
             raise BatchError(f"{engine.name} has no Batch API; pass engine={ENGINE!r}")
         model = engine.catalogued
         if engine.is_dashscope and model.known and engine.region not in model.batch_regions:
-            raise BatchError(f"the Batch API does not serve {engine.model} in {engine.region}; pass engine={ENGINE!r}")
+            raise BatchError(
+                f"the Batch API does not serve {engine.model} in {engine.region}; it serves {' and '.join(_SERVED)} in "
+                f"beijing: with a key from there pass engine={ENGINE!r}, and no region"
+            )
+        if not engine.is_dashscope and not engine.base_url:
+            raise BatchError(
+                f"OPENAI_BASE_URL names {without_secrets(engine.url())}, and the Batch API is Model Studio's; unset "
+                "it, or give base_url= where that server has the same"
+            )
         return engine
 
     def reader(self) -> Reader:
@@ -82,6 +93,8 @@ class Settings:
             for item in fields(engine)
             if item.init and item.name not in _NOT_KEPT and getattr(engine, item.name) != item.default
         }
+        if without_secrets(made.get("base_url", "")) != made.get("base_url", ""):
+            del made["base_url"]  # with a password in it: it has to be given each time
         return {
             "options": {name: _plain(name, self.given[name]) for name in KEPT if name in self.given},
             "engine": {name: dict(value) if hasattr(value, "keys") else value for name, value in made.items()},
@@ -106,8 +119,9 @@ class Settings:
         given = {"engine": OpenAIEngine(**kept["engine"]), **kept["options"], **self.given}
         settings = Settings(given, links=kept["links"])
         if _digest(settings.engine) != kept["engine_settings"]:
-            model = kept["engine"].get("model", "its model")
-            raise _differs(place, f"engine openai:{model} and its settings", f"{settings.engine.name} as it is now")
+            other = ", ".join(_changed(kept["engine"], settings.kept()["engine"])) or "base_url"
+            was = kept["engine"].get("model", settings.engine.model)
+            raise _differs(place, f"engine openai:{was}", f"{settings.engine.name}, which has another {other}")
         return settings
 
 
@@ -116,6 +130,11 @@ def asker(engine: OpenAIEngine) -> BatchEngine:
     from dataclasses import replace
 
     return cast("BatchEngine", replace(engine, stream=False))
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of an engine's settings that are not what they were; not their values, which may hold a password."""
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -17,7 +17,7 @@ from ..results import PageResult, Usage
 from .state_file import StateFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..errors import OCRError
 
@@ -177,9 +177,14 @@ class State(StateFile):
         assert made.lastrowid is not None
         return made.lastrowid
 
-    def drop_unreadable(self) -> None:
-        """Forget pages and files that could not be opened: they may be whole by now."""
-        self._db.execute("DELETE FROM pages WHERE error IS NOT NULL")
+    def unreadable(self) -> list[tuple[int, str]]:
+        """The pages and files that could not be opened: id, and the file's name."""
+        rows = self._db.execute("SELECT id, origin FROM pages WHERE error IS NOT NULL").fetchall()
+        return [(page, self.origin(origin).name) for page, origin in rows]
+
+    def drop(self, pages: Iterable[int]) -> None:
+        """Forget pages."""
+        self._db.executemany("DELETE FROM pages WHERE id = ?", [(page,) for page in pages])
 
     def add_line(self, page: int, task: int, part: int, span: tuple[int, int], expected: Usage) -> None:
         """Note that a task is asked about a page, in a part's file at ``span`` (start and size)."""

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engines.http import Pause
+from ..engines.flows import Pause
 from ..errors import BatchError
 from ..images import PageImage
 from .lines import answers, request_line
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..engines.base import Scan
-    from ..engines.http import Call, Flow
+    from ..engines.flows import Call, Flow
     from ..report import Report
     from ..source import SourceLike
     from .pages import BatchRun

@@ -17,7 +17,8 @@ from ..results import PageResult, Usage
 from .base import Asked, Scan
 from .bill import Bill
 from .faults import allowed_max_tokens
-from .http import Connections, adrive, drive, persistent, turn
+from .flows import persistent, turn
+from .http import Connections, adrive, drive
 from .protocol import CloudProtocol
 from .upload import Uploads
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..fit import Encoded
     from ..tasks import Task
-    from .http import Call, Flow
+    from .flows import Call, Flow
     from .upload import Storage
 
 INLINE_BYTES = 7_000_000  # a larger picture would not fit into 10 MB of base64 with the rest of the request

@@ -20,7 +20,7 @@ from ..errors import UnsupportedTask
 from ..fit import limits_of
 from ..prices import REGIONS
 from .cloud import CloudEngine
-from .http import Call
+from .flows import Call
 from .keys import Secret, dashscope_key
 from .transcript import LoopWatch, native, read_reply
 from .upload import UPLOAD_REGIONS, Storage
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..fit import Limits
     from ..tasks import Task
     from .base import Asked
-    from .http import Reply
+    from .flows import Reply
     from .transcript import Transcript
 
 GENERATION = "/services/aigc/multimodal-generation/generation"

@@ -23,7 +23,7 @@ from ..prices import REGIONS
 from ..prompts import PROMPTS, SPOTTING, prompt_of
 from .cloud import CloudEngine
 from .dashscope import check_region, native_headers, storage, storage_headers
-from .http import Call
+from .flows import Call
 from .keys import Secret, dashscope_key, openai_key
 from .parameters import SAMPLING
 from .transcript import LoopWatch, compatible, read_reply
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..results import Usage
     from ..tasks import Task, TaskName
     from .base import Asked
-    from .http import Flow, Reply
+    from .flows import Flow, Reply
     from .transcript import Transcript
     from .upload import Storage
 

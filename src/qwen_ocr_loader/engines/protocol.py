@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..fit import Encoded, Limits
     from ..prices import Money, RegionName
     from ..tasks import Ability, Task, TaskName
-    from .http import Call, Reply
+    from .flows import Call, Reply
     from .transcript import Transcript
 
 PENALTY = 1.1  # what a page that made the model loop is asked with once more

@@ -25,7 +25,7 @@ from .sse import EventStream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .http import Reply
+    from .flows import Reply
     from .sse import Event
 
 _UNFINISHED = (None, "", "null")

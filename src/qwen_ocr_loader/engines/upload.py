@@ -23,12 +23,12 @@ from urllib.parse import urlencode
 from ..errors import EngineError, RateLimited, RequestRejected, ServiceFailed
 from ..pace import retry_after
 from .faults import Complaint, complaint, fault
-from .http import Call, Pause
+from .flows import Call, Pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from .http import Flow, Reply
+    from .flows import Flow, Reply
 
 
 Owner = tuple[str, str]  # account and model: policies and addresses are good for one such pair only

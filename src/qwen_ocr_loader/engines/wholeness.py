@@ -33,11 +33,13 @@ def check_whole(said: Transcript, task: Task, about: Mapping[str, Any]) -> None:
     text, reason = said.processed or said.text, said.finish_reason
     looked_at = said.text if reason is None else text
     if repeat := find_repeat(looked_at, cut_off=reason in (None, "length")):
-        raise Looped("the model repeats itself", text=cut(looked_at, repeat), **about)
+        told = "the model repeats itself; raise repetition_penalty in parameters=, or try engine='local'"
+        raise Looped(told, text=cut(looked_at, repeat), **about)
     if reason is None:
         raise ServiceFailed("the reply breaks off; try again later", **about)
     if reason == "length":
-        raise ReplyTruncated("the reply was cut off at max_tokens; raise it in parameters=", text=text, **about)
+        told = "the reply was cut off; raise max_tokens in parameters= if the model has more, or try engine='local'"
+        raise ReplyTruncated(told, text=text, **about)
     if reason != "stop":
         raise RequestRejected(f"the service ended the reply ({reason}); read the page with engine='local'", **about)
     if why := unreadable(text, task.prompt):
