@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import traceback
+from collections import deque
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,10 @@ class Fate:
 
 
 def live(plan: dict[str, Any], at: int | None) -> None:
-    """Submit, if the last life did not come to its end, and collect; what is read goes to a file."""
+    """Submit, if the last life did not come to its end, and collect; what is read goes to a file.
+
+    With ``again`` in the plan, what failed goes into a new round in between.
+    """
     fate = Fate(at)
     fate.around(StateFile, "commit")
     fate.around(State, "note")
@@ -76,9 +80,14 @@ def live(plan: dict[str, Any], at: int | None) -> None:
         pace=Pace(poll=0.0),
         limits=PartLimits(lines=plan["lines"]),
         task="text_recognition",
+        on_error="skip",
     )
     first, count = plan["pages"]
-    batch.submit(LINK.format(number) for number in range(first, first + count))
+    links = [LINK.format(number) for number in range(first, first + count)]
+    batch.submit(links)
+    if plan["again"]:
+        deque(batch.collect(wait=True), maxlen=0)
+        batch.submit(links, again=True)
     with Path(plan["result"]).open("w") as file:
         for page in batch.collect(wait=True):
             print(page.origin.name, page.result.text.splitlines()[0], sep="\t", file=file)

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from batch_work import MODEL, inbox
+from dashscope_scenarios import by_page, fault, in_turn, ok
 from draw_pdfs import Sheet, pdf, prose
 from openai_server import OpenAIServer
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.state import State
 from qwen_ocr_loader.cli import main
-from qwen_ocr_loader.errors import BatchError, BudgetReached, DamagedSource, MissingKey
+from qwen_ocr_loader.errors import AccountProblem, BatchError, BudgetReached, DamagedSource, MissingKey
 
 
 @pytest.fixture
@@ -114,6 +115,45 @@ def test_cancelling_says_what_can_still_be_had(server, submitted, capsys):
     assert "cancelled; what was read until then: qwen-ocr batch collect" in capsys.readouterr().err
 
 
+def test_cancelling_what_is_collected_changes_nothing(server, submitted, capsys):
+    submit, state = submitted
+    main(submit)
+    server.batches.finish()
+    an_hour_later(state[1])
+    main(["batch", "collect", *state])
+    assert main(["batch", "cancel", *state]) == 0
+    assert "nothing to cancel: all is collected" in capsys.readouterr().err
+    assert main(submit) == 0
+
+
+def test_what_failed_is_asked_once_more(server, submitted, capsys):
+    submit, state = submitted
+    server.batches.script = by_page({1: in_turn(fault("arrearage"), ok())})
+    main(submit)
+    server.batches.finish()
+    an_hour_later(state[1])
+    assert main(["batch", "collect", *state]) == AccountProblem.exit_code
+    assert f"asked once more by: qwen-ocr batch submit FILE... --again -s {state[1]}" in capsys.readouterr().err
+    assert main([*submit, "--again"]) == 0
+    assert "1 pages taken in" in capsys.readouterr().err
+    server.batches.finish()
+    an_hour_later(state[1])
+    assert main(["batch", "collect", *state]) == 0
+    assert capsys.readouterr().out.count("\f") == 2
+
+
+def test_how_old_it_is_what_is_told(server, submitted, capsys):
+    submit, state = submitted
+    main(submit)
+    looked = time.time() - 40
+    with State(Path(state[1])) as opened:
+        opened._db.execute("UPDATE parts SET looked = ?", (looked,))
+    capsys.readouterr()
+    assert main(["batch", "status", *state]) == 0
+    at = time.strftime("%H:%M:%S", time.localtime(looked))
+    assert f"3 requests, validating, 0 read as of {at}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["status", "collect", "cancel"])
 def test_without_a_state_file_it_says_how_to_make_one(server, tmp_path, command, capsys):
     assert main(["batch", command, "-s", str(tmp_path / "none.batch")]) == BatchError.exit_code
@@ -126,8 +166,11 @@ def test_without_a_key_it_says_so_once_and_leaves_nothing_behind(server, submitt
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     monkeypatch.setattr("qwen_ocr_loader.engines.keys.KEY_FILE", str(tmp_path / "none"))
     submit, _ = submitted
-    assert main(submit) == MissingKey.exit_code
-    assert capsys.readouterr().err.count("set DASHSCOPE_API_KEY") == 1
+    place = submit.index("--base-url")
+    assert main(submit[:place] + submit[place + 2 :]) == MissingKey.exit_code
+    said = capsys.readouterr().err
+    assert said.count("set DASHSCOPE_API_KEY") == 1
+    assert "OPENAI_BASE_URL" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
 
 

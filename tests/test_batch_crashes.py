@@ -42,7 +42,7 @@ def lives():
         process.stdin.close()
 
 
-def run(server, lives, folder, first, ats, *, pages=PAGES, lines=LINES, at_once=2):
+def run(server, lives, folder, first, ats, *, pages=PAGES, lines=LINES, at_once=2, again=False):
     """Read some pages in as many lives as it takes; gives back what ``lives`` tells."""
     numbers = range(first, first + pages)
     result = folder / f"{first}.txt"
@@ -53,6 +53,7 @@ def run(server, lives, folder, first, ats, *, pages=PAGES, lines=LINES, at_once=
         "pages": [first, pages],
         "lines": lines,
         "at_once": at_once,
+        "again": again,
         "result": str(result),
     }
     told = lives(plan, ats)
@@ -75,11 +76,12 @@ def steps(server, lives, folder):
 NUMBERS = iter(range(0, 60_000, 10))
 
 
-def test_killed_once_at_each_step(server, lives, tmp_path):
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_once_at_each_step(server, lives, tmp_path, stride):
     server.batches.script = ok()
     every = steps(server, lives, tmp_path)
     assert every > 100
-    for at in range(0, every, 4):
+    for at in range(0, every, stride):
         assert len(run(server, lives, tmp_path, next(NUMBERS), [at])["killed"]) == 1, at
 
 
@@ -93,6 +95,13 @@ def test_killed_while_pages_are_asked_again(server, lives, tmp_path):
     server.batches.script = by_page(troubled)
     for at in range(60, 200, 14):
         run(server, lives, tmp_path, next(NUMBERS), [at])
+
+
+def test_killed_while_a_new_round_is_made(server, lives, tmp_path):
+    unpaid = {number: in_turn(fault("arrearage"), ok()) for number in range(60_000) if number % 10 in (1, 4)}
+    server.batches.script = by_page(unpaid)
+    for at in range(60, 220, 10):
+        run(server, lives, tmp_path, next(NUMBERS), [at], again=True)
 
 
 @pytest.mark.slow

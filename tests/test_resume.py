@@ -157,7 +157,7 @@ def test_what_is_in_flight_when_a_page_fails_is_finished_and_kept(how, frames, t
 
 @pytest.mark.parametrize("how", ["sync", "async"])
 def test_without_a_cache_what_is_in_flight_when_a_page_fails_is_given_up(how, frames):
-    with DashScopeServer(by_page({0: ok(), 1: fault("moderation")}, otherwise=slow(30))) as server:
+    with DashScopeServer(by_page({0: slow(0.5), 1: fault("moderation")}, otherwise=slow(30))) as server:
         reader = Reader(engine=engine_for(server), task="text_recognition", concurrency=4)
         began = time.monotonic()
         with pytest.raises(errors.RequestRejected):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -53,6 +54,7 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     add_reading(parser, f"{ENGINE} (default) or openai:qwen-vl-ocr, with a key of Beijing's")
     _add_state(parser)
     add("--links", action="store_true", help="FILEs are URLs of pictures, or text files of them: sent, not fetched")
+    add("--again", action="store_true", help="ask once more about pages of FILEs that failed or were cancelled")
     add("--window", default="24h", help="time the service has, 24h to 336h or 1d to 14d (default: %(default)s)")
     add("--dry-run", action="store_true", help="try the first pages with the vendor's free test model")
     add("--max-cost", type=float, metavar="AMOUNT", help="send nothing if the estimate is above this")
@@ -84,7 +86,7 @@ def _submit(asked: argparse.Namespace) -> int:
         raise WrongOption(error) from error
     if asked.dry_run:
         return _try(batch, sources_of(asked))
-    report = batch.submit(sources_of(asked), tell=lambda line: print(line, file=sys.stderr))
+    report = batch.submit(sources_of(asked), again=asked.again, tell=lambda line: print(line, file=sys.stderr))
     _say(batch.status(), asked.state)
     return tell(report)
 
@@ -111,6 +113,11 @@ def _collect(asked: argparse.Namespace) -> int:
         write_pages(batch.collect(wait=asked.wait, partial=asked.partial), asked.format, out, one=False)
     if batch.report.cost:
         print(f"cost {batch.report.cost}", file=sys.stderr)
+    if batch.report.failures:
+        print(
+            f"what failed is asked once more by: qwen-ocr batch submit FILE... --again -s {asked.state}",
+            file=sys.stderr,
+        )
     return tell(batch.report)
 
 
@@ -120,7 +127,10 @@ def _status(asked: argparse.Namespace) -> int:
 
 
 def _cancel(asked: argparse.Namespace) -> int:
-    _say(_batch(asked).cancel(), asked.state)
+    status = _batch(asked).cancel()
+    if not status.cancelled:
+        print("nothing to cancel: all is collected", file=sys.stderr)
+    _say(status, asked.state)
     return 0
 
 
@@ -154,5 +164,5 @@ def _say(status: Status, state: str) -> None:
 
 def _word(part: Part) -> str:
     if part.state == "running":
-        return f"{part.status}, {part.completed:,} read"
+        return f"{part.status}, {part.completed:,} read as of {time.strftime('%H:%M:%S', time.localtime(part.looked))}"
     return _STATE_WORDS[part.state]

@@ -118,11 +118,16 @@ class Answers:
 
     def _missing(self, part: Part, line: Line) -> Line:
         cancelled = part.status == "cancelled" or self._state["cancelled"]
-        if part.status != "failed" and not cancelled and line.tries < self._engine.retry.attempts:
-            return line._replace(state="again")
         why = "was cancelled before the page was read" if cancelled else _WHY.get(part.status, _WHY["completed"])
-        error = BatchError(f"the batch {why.format(part.reason)}; submit it with another state file: -s OTHER.batch")
-        return line._replace(state="failed", error=line.error or packed(error))
+        reason = part.reason or "no reason given"
+        told = packed(BatchError(f"the batch {why.format(reason)}; to ask once more, submit it with --again"))
+        own = line.error if line.error and not isinstance(unpacked(line.error), BatchError) else None
+        if not cancelled and line.tries < self._engine.retry.attempts:
+            if part.status != "failed":
+                return line._replace(state="again")
+            if part.passing and own == line.error:  # else an earlier batch of it had failed as a whole already
+                return line._replace(state="again", error=own if line.extra else told)
+        return line._replace(state="failed", error=own or told)
 
     def _ask_again(self, part: Part) -> None:
         lines = self._open(part, "again")
@@ -135,7 +140,7 @@ class Answers:
                 old.seek(line.start)
                 said = self._said_again(line, old.read(line.size))
                 file.write(said)
-                self._state.ask_again(line, new, (size, len(said)))
+                self._state.ask_again(line._replace(tries=line.tries + 1), new.id, (size, len(said)))
                 size, count, line = size + len(said), count + 1, next(lines, None)
             file.flush()
             os.fsync(file.fileno())

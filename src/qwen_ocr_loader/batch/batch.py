@@ -111,11 +111,20 @@ class Batch:
 
     # --- there --------------------------------------------------------------------------------------------------------
 
-    def submit(self, source: SourceLike, *, dry_run: bool = False, tell: Callable[[str], None] | None = None) -> Report:
+    def submit(
+        self,
+        source: SourceLike,
+        *,
+        again: bool = False,
+        dry_run: bool = False,
+        tell: Callable[[str], None] | None = None,
+    ) -> Report:
         """Take in the pages of ``source`` and send them; those that an earlier call has taken in are passed over.
 
         Args:
             source: As for ``Reader``; with ``links``, URLs or text files of them.
+            again: Ask once more about its pages that failed for good, or that were cancelled: the account or key may be
+                in order by now. What was read of them is not asked again.
             dry_run: Send small pictures of the first pages through the API with the vendor's free test model, and wait
                 until they are back; the state file knows nothing of it.
             tell: Is given a line with pages and cost before anything is sent.
@@ -126,16 +135,21 @@ class Batch:
             EngineError, BatchError: The service refuses it; called again, it goes on where it was.
         """
         if not dry_run:
-            return self._do(lambda job: job.submit(source, tell), place=self.path)
+            return self._do(lambda job: job.submit(source, tell, again=again), place=self.path)
         with tempfile.TemporaryDirectory() as folder:
             return self._do(lambda job: job.trial(source), place=Path(folder, "trial.batch"))
 
     async def asubmit(
-        self, source: SourceLike, *, dry_run: bool = False, tell: Callable[[str], None] | None = None
+        self,
+        source: SourceLike,
+        *,
+        again: bool = False,
+        dry_run: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> Report:
         """``submit`` without blocking the event loop."""
         if not dry_run:
-            return await self._ado(lambda job: job.submit(source, tell), place=self.path)
+            return await self._ado(lambda job: job.submit(source, tell, again=again), place=self.path)
         with tempfile.TemporaryDirectory() as folder:
             return await self._ado(lambda job: job.trial(source), place=Path(folder, "trial.batch"))
 
@@ -154,7 +168,10 @@ class Batch:
             return await in_thread(self._noted)
 
     def cancel(self) -> Status:
-        """Send nothing more and have the service stop; what it has read until then can be collected, and is billed."""
+        """Send nothing more and have the service stop; what it has read until then can be collected, and is billed.
+
+        Where all is collected there is nothing to cancel, and nothing is changed.
+        """
         return self._do(lambda job: job.cancel())
 
     async def acancel(self) -> Status:
@@ -247,7 +264,7 @@ class Batch:
         settings = self._settings()
         engine = settings.engine  # refused before there is a file
         if place is not None:
-            engine.headers()  # and so is a missing key, once and not for every page
+            asker(engine).headers()  # and so is a missing key, once and not for every page
         state = State(place or self.path)
         try:
             if state.path == self.path:  # as it is now that nobody else works on it

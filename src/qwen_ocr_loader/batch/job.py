@@ -10,7 +10,7 @@ from ..errors import BatchError
 from ..progress import Progress
 from .lines import PartFiles, PartWriter
 from .pages import BatchRun
-from .parts import Parts
+from .parts import UNREAD, Parts
 from .service import Service
 from .settings import asker
 from .trial import Trial
@@ -53,6 +53,11 @@ class Status:
         """Whether ``collect`` has nothing to wait for."""
         return not self.counts.asked
 
+    @property
+    def as_of(self) -> float | None:
+        """When the service was asked last about what is running, in seconds since the epoch; None if nothing is."""
+        return min((part.looked for part in self.parts if part.state == "running"), default=None)
+
 
 class BatchJob:
     """A batch being worked on by this process."""
@@ -72,16 +77,16 @@ class BatchJob:
         self._progress.__exit__(None, None, None)
         self.state.close()
 
-    def submit(self, source: SourceLike, tell: Callable[[str], None] | None) -> Flow[Report]:
+    def submit(self, source: SourceLike, tell: Callable[[str], None] | None, *, again: bool = False) -> Flow[Report]:
         """Take in, tell and compare the cost, send."""
         if self.state["cancelled"]:
-            raise BatchError("the batch was cancelled; give another state file: -s OTHER.batch")
+            self._check_cancelled(again=again)
         with self.state.change():
-            self.state["taking"] = True
+            self.state["taking"], self.state["cancelled"] = True, False
             if self.state["settings"] is None:
                 self.state["settings"], self.state["name"] = self._settings.kept(), f"qwen-ocr-{uuid.uuid4().hex[:16]}"
         with PartWriter(self.state, self._files, self._limits) as writer:
-            yield from self.run.take_in(source, writer, links=bool(self._settings.links))
+            yield from self.run.take_in(source, writer, links=bool(self._settings.links), again=again)
         expected = self.state.expected()
         if tell:
             pages = f"{self.run.report.pages:,} pages taken in, {self.run.report.from_text_layer:,} with sound text"
@@ -91,6 +96,16 @@ class BatchJob:
         self._release()
         yield from self.parts.send()
         return self.run.report
+
+    def _check_cancelled(self, *, again: bool) -> None:
+        """Refuse to go on with what was cancelled, unless the pages it did not read are to be asked anew."""
+        if not again:
+            raise BatchError("the batch was cancelled; submit with --again to go on, or give another: -s OTHER.batch")
+        if self.state.parts(*UNREAD):
+            raise BatchError(
+                "the batch was cancelled, and what was read until then is not collected; type: "
+                f"qwen-ocr batch collect --wait -s {self.state.path}, then submit with --again"
+            )
 
     def _release(self) -> None:
         """All that is taken in may be sent from now on, by whatever process."""

@@ -22,7 +22,7 @@ from ..report import Failure, Origin
 from ..results import PageResult, Usage, merged
 from ..run import Run
 from .lines import request_line
-from .state import PageRow, mark_of, packed, unpacked
+from .state import Line, PageRow, mark_of, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..tasks import Task
     from .lines import PartWriter
     from .service import BatchEngine
-    from .state import Line, State
+    from .state import State
 
 KEPT_PAGES, KEPT_BYTES = 200, 64_000_000  # noted together
 
@@ -86,17 +86,24 @@ class BatchRun(Run):
         self.half_price = HalfPrice(engine)
         self._origin: tuple[Origin | None, int] = (None, 0)
         self._unread: dict[str, list[int]] = {}
+        self._again, self._anew = False, dict[int, Line]()
         self._pass = (state["runs"] or 0) + 1
 
     # --- before -------------------------------------------------------------------------------------------------------
 
-    def take_in(self, source: SourceLike, writer: PartWriter, *, links: bool) -> Flow[None]:
+    def take_in(self, source: SourceLike, writer: PartWriter, *, links: bool, again: bool = False) -> Flow[None]:
         """Write the lines of all pages that no earlier run has taken in; a flow that lets others work now and then.
+
+        Args:
+            source: As handed over.
+            writer: Of the lines.
+            links: Whether it is links.
+            again: Write also those lines anew that failed for good.
 
         Raises:
             OCRError: A page or file cannot be read, under ``on_error="raise"``; what came before it is kept.
         """
-        state, before, size = self.state, 0, 0
+        state, before, size, self._again = self.state, 0, 0, again
         state.begin()
         try:
             state["runs"] = self._pass
@@ -127,7 +134,8 @@ class BatchRun(Run):
             for job in jobs:
                 self.progress.tick()
                 self._try_anew(job.origin)
-                yield self._job(job, writer)
+                written, self._anew = self._job(job, writer), {}
+                yield written
 
     def _try_anew(self, origin: Origin) -> None:
         """Forget what could not be opened of a file that is handed over again: it may be whole by now."""
@@ -155,16 +163,22 @@ class BatchRun(Run):
         self.report.failures.append(Failure(job.origin.name, job.page, error))
         if self.options.on_error == "raise":
             raise error
-        self._add(job, mark, error=packed(error))
+        if not self._anew:  # else it stays as it had failed
+            self._add(job, mark, error=packed(error))
 
     def _ask(self, job: Job, mark: bytes, asked: Asked, calls: Sequence[Call], writer: PartWriter) -> int:
         bodies = [call.body for call in calls if isinstance(call.body, bytes)]
         writer.check(bodies)
         page, written, usage = self._add(job, mark, asked=json.dumps(asked._asdict())), 0, Usage()
         for task, body in enumerate(bodies):
+            if self._anew and task not in self._anew:
+                continue  # read already
             part, span = writer.add(request_line(page, task, body))
             likely = self._likely(job.scan, task)
-            self.state.add_line(page, task, part, span, likely)
+            if self._anew:
+                self.state.ask_again(self._anew[task]._replace(tries=1, extra=None, error=None), part, span)
+            else:
+                self.state.add_line(page, task, part, span, likely)
             written, usage = written + span[1], usage + likely
         self.report.pages += 1
         self.report.spend(usage, self.half_price.of(usage))
@@ -178,15 +192,26 @@ class BatchRun(Run):
         return likely_of_link(self.asker, self.tasks)
 
     def _page(self, origin: Origin, pages: Pages, number: int) -> Job:
-        if known := self.state.met(mark_of(_place(origin.name), origin.sha256, number), self._pass):
+        if known := self._met(mark_of(_place(origin.name), origin.sha256, number)):
             self._origin = origin, known.origin  # pages still to come are the same file's
-            return Job(origin, number)
+            if not self._anew:
+                return Job(origin, number)
         return super()._page(origin, pages, number)
+
+    def _met(self, mark: bytes) -> PageRow | None:
+        """A page that an earlier run has taken in; what is to be asked about it anew is at hand from now on."""
+        known = self.state.met(mark, self._pass)
+        failed = self.state.failed_lines(known.id) if known and self._again else ()
+        self._anew = {line.task: line for line in failed}
+        return known
 
     def _add(self, job: Job, mark: bytes, **outcome: Any) -> int:
         if self._origin[0] is not job.origin:
             self._origin = job.origin, self.state.add_origin(job.origin)
         row = PageRow(0, self._origin[1], job.page, job.label, None, None, None)._replace(**outcome)
+        for line in self._anew.values():
+            self.state.renew(line.page, row)
+            return line.page
         return self.state.add_page(mark, self._pass, row)
 
     def _links(self, source: SourceLike, writer: PartWriter) -> Generator[int]:
@@ -194,7 +219,7 @@ class BatchRun(Run):
         for url in links_in(source):
             self.progress.tick()
             mark = mark_of(url, "", 0)
-            if self.state.met(mark, self._pass):
+            if self._met(mark) and not self._anew:
                 continue
             origin = Origin(without_secrets(url), unquote(urlsplit(url).path).rpartition("/")[2], total_pages=1)
             self._try_anew(origin)

@@ -7,6 +7,7 @@ first asks the service what it did: a page is never bought twice.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ..engines.flows import Pause, persistent
 from ..errors import BatchError, EngineError, RateLimited, RequestRejected, ServiceFailed
 from .answers import Answers
 from .lines import ENDPOINT
-from .service import Service, failures
+from .service import Service, failures, passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 UNSENT = ("ready", "uploading", "uploaded", "creating")
 UNFINISHED = (*UNSENT, "running", "ended", "collected")
+UNREAD = ("filling", *UNSENT, "running", "ended")
 ENDED = ("completed", "failed", "expired", "cancelled")
 LISTED_AFTER = 30.0  # seconds in which a batch made a moment ago may not be listed yet
 logger = logging.getLogger("qwen_ocr_loader")
@@ -45,7 +47,7 @@ class Pace:
         keep_files: Leave the files of requests and answers in the service's storage once their answers are here.
 
     Raises:
-        ValueError: A window the service would refuse.
+        ValueError: A window the service would refuse, or a ``poll`` that is no time to wait.
     """
 
     window: str = "24h"
@@ -57,6 +59,8 @@ class Pace:
         hours = int(match[1]) * (24 if match[2] == "d" else 1) if match else 0
         if not 24 <= hours <= 336:
             raise ValueError(f"window={self.window!r}: want 24h to 336h, or 1d to 14d")
+        if not 0 <= self.poll < math.inf:
+            raise ValueError(f"poll={self.poll!r}: want seconds, 0 or more; 60 is what the vendor asks for")
 
 
 class Parts:
@@ -177,6 +181,7 @@ class Parts:
             output_id=batch.get("output_file_id"),
             error_id=batch.get("error_file_id"),
             reason="; ".join(failures(batch)),
+            passing=passing(batch),
             looked=self._clock(),
         )
 
@@ -210,6 +215,8 @@ class Parts:
 
     def cancel(self) -> Flow[None]:
         """Send nothing more, and have the service stop; what it has read already can be collected."""
+        if not self._state["taking"] and not self._state.parts(*UNREAD):
+            return  # all is collected: there is nothing to stop
         self._state["cancelled"] = True
         for part in self._state.parts("creating"):
             assert part.file_id is not None

@@ -179,10 +179,29 @@ class Service:
 
 def failures(batch: Mapping[str, Any]) -> Iterator[str]:
     """Why a batch failed as a whole, in the service's words."""
-    errors = batch.get("errors") or {}
-    for error in (errors.get("data") if isinstance(errors, dict) else errors) or ():
+    for error in _errors(batch):
         where = f", line {error['line']}" if error.get("line") else ""
         yield f"{error.get('message') or 'no message'} ({error.get('code') or 'no code'}{where})"
+
+
+def passing(batch: Mapping[str, Any]) -> bool:
+    """Whether a batch failed for a trouble of the service's own, with nothing done: another may go through.
+
+    No code for it is documented: ``system_error``, and any that is a passing one for a call, is taken as such. What names
+    a line, a model or the account's bill would come again.
+    """
+    done = (batch.get("request_counts") or {}).get("completed") or batch.get("output_file_id")
+    return batch.get("status") == "failed" and not done and all(map(_passes, _errors(batch)))
+
+
+def _passes(error: Mapping[str, Any]) -> bool:
+    said = Complaint(str(error.get("code") or ""), str(error.get("message") or ""))
+    return said.code == "system_error" or (bool(said.code) and fault(400, said).retryable)
+
+
+def _errors(batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+    errors = batch.get("errors") or {}
+    return list((errors.get("data") if isinstance(errors, dict) else errors) or ())
 
 
 def _is_file(said: Mapping[str, Any], name: str, size: int) -> bool:

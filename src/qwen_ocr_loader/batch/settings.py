@@ -126,10 +126,10 @@ class Settings:
 
 
 def asker(engine: OpenAIEngine) -> BatchEngine:
-    """The engine as lines of a file want it: nothing is streamed into a file."""
+    """The engine as lines of a file want it: nothing is streamed into a file, and its address is settled."""
     from dataclasses import replace
 
-    return cast("BatchEngine", replace(engine, stream=False))
+    return cast("BatchEngine", replace(engine, stream=False, base_url=engine.url()))
 
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ class Part(NamedTuple):
         status: The service's own word for where the batch is.
         completed: Lines the service says it has done.
         reason: Why it failed.
+        passing: Whether that was the service's own trouble, which may have passed; 0 or 1.
         looked: When the service was asked last, in seconds since the epoch.
     """
 
@@ -47,6 +48,7 @@ class Part(NamedTuple):
     status: str
     completed: int
     reason: str
+    passing: int
     looked: float
 
 
@@ -220,13 +222,24 @@ class State(StateFile):
             said = json.dumps(result.to_dict(), ensure_ascii=False, separators=(",", ":"))
             self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (line.page, line.task, said))
 
-    def ask_again(self, line: Line, part: Part, span: tuple[int, int]) -> None:
-        """Move a line to another part, where it is asked once more."""
+    def ask_again(self, line: Line, part: int, span: tuple[int, int]) -> None:
+        """Move a line to another part, to be asked once more: its ``tries``, ``extra`` and ``error`` are noted."""
         self._db.execute(
-            "UPDATE lines SET part = ?, start = ?, size = ?, state = 'asked', tries = tries + 1 "
+            "UPDATE lines SET part = ?, start = ?, size = ?, state = 'asked', tries = ?, extra = ?, error = ? "
             "WHERE page = ? AND task = ?",
-            (part.id, *span, line.page, line.task),
+            (part, *span, line.tries, line.extra, line.error, line.page, line.task),
         )
+
+    def failed_lines(self, page: int) -> list[Line]:
+        """The lines of a page that failed for good; none while others of it are still to be answered."""
+        lines = [line for line, _ in self.lines_of(page)]
+        if any(line.state in ("asked", "again") for line in lines):
+            return []
+        return [line for line in lines if line.state == "failed"]
+
+    def renew(self, page: int, row: PageRow) -> None:
+        """Write down anew what a page was ``asked`` as, or a ``result`` that cost nothing."""
+        self._db.execute("UPDATE pages SET asked = ?, result = ? WHERE id = ?", (row.asked, row.result, page))
 
     def asked(self, page: int) -> Any:
         """What was remembered of a page, as it came."""

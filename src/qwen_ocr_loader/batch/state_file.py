@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-VERSION = 1
+VERSION = 2
 _APPLICATION = 0x51_6F_63_72  # tells our files from other SQLite files
 _TABLES = """
 CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -28,7 +28,7 @@ CREATE TABLE parts (
     id INTEGER PRIMARY KEY, state TEXT NOT NULL, lines INTEGER NOT NULL, size INTEGER NOT NULL,
     file_id TEXT, batch_id TEXT, output_id TEXT, error_id TEXT,
     status TEXT NOT NULL DEFAULT '', completed INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-    looked REAL NOT NULL DEFAULT 0
+    passing INTEGER NOT NULL DEFAULT 0, looked REAL NOT NULL DEFAULT 0
 );
 CREATE TABLE lines (
     page INTEGER NOT NULL, task INTEGER NOT NULL, part INTEGER NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,
