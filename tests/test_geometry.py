@@ -132,3 +132,16 @@ def test_numbers_come_back_as_they_were(values):
         assert back == quad
         assert all(type(point) is Point for point in back)
     assert len(level.to_numbers()) == 4
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.floats(0, 1), st.booleans())
+def test_the_parts_of_a_quad_laid_end_to_end_are_the_quad(numbers, cut, down):
+    left, right, top, bottom = *sorted(numbers[:2]), *sorted(numbers[2:])
+    quad = Quad.from_box(left, top, right, bottom)
+    first, second = quad.part(0, cut, down=down), quad.part(cut, 1, down=down)
+    assert first.top_left == quad.top_left
+    assert second.bottom_right == quad.bottom_right
+    assert first.bottom_right == (second.top_right if down else second.bottom_left)
+    assert quad.part(0, 1, down=down) == quad
+    assert first.is_upright
+    assert second.is_upright

@@ -1,4 +1,4 @@
-"""The command line: ``qwen-ocr read``, ``estimate``, ``batch`` and ``engines``."""
+"""The command line, ``qwen-ocr``: read, estimate, batch, view, draw, cache, engines."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from .cli_pages import (
     tell,
     write_pages,
 )
+from .cli_pictures import add_pictures
 from .engines import engine_factories
 from .errors import OCRError, SourceError
 from .options import ErrorPolicy
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_read(commands.add_parser("read", help="read images and PDFs, text to stdout"))
     _add_estimate(commands.add_parser("estimate", help="pages, calls, tokens and cost, before any money is spent"))
+    add_pictures(commands, _add_reading, _reader)
     add_batch(commands.add_parser("batch", help="the half-price Batch API: submit now, collect hours later"))
     _add_cache(commands.add_parser("cache", help="what is kept of pages read before: stats, clear"))
     engines = commands.add_parser("engines", help="what is installed, what it can do, what is missing")

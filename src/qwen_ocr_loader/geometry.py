@@ -39,6 +39,10 @@ class Box(NamedTuple):
         """Fraction of the page's height."""
         return self.bottom - self.top
 
+    def scaled(self, width: float, height: float) -> Box:
+        """In the unit of ``width`` and ``height``, of a page that is so wide and high."""
+        return Box(self.left * width, self.top * height, self.right * width, self.bottom * height)
+
     def shared(self, other: Box) -> float:
         """The area both cover, as a fraction of the page."""
         width = min(self.right, other.right) - max(self.left, other.left)
@@ -97,6 +101,27 @@ class Quad(NamedTuple):
         """
         return Quad(*(Point(_unit((p.x - box.left) / box.width), _unit((p.y - box.top) / box.height)) for p in self))
 
+    def joined(self, other: Quad, *, below: bool = False) -> Quad | None:
+        """The upright quad around both; None where they do not stand beside, or ``below``, each other."""
+        ours, theirs = self.bounds, other.bounds
+        across = min(ours.right, theirs.right) - max(ours.left, theirs.left)
+        down = min(ours.bottom, theirs.bottom) - max(ours.top, theirs.top)
+        fits = 2 * across >= min(ours.width, theirs.width) if below else 2 * down >= max(ours.height, theirs.height)
+        if not (fits and self.is_upright and other.is_upright):
+            return None
+        left, right = min(ours.left, theirs.left), max(ours.right, theirs.right)
+        return Quad.from_box(left, min(ours.top, theirs.top), right, max(ours.bottom, theirs.bottom))
+
+    def part(self, first: float, last: float, *, down: bool = False) -> Quad:
+        """What lies between two fractions 0-1 of the way along the line; ``down``: along its other side, from the top.
+
+        The parts of a quad, laid end to end, are the quad.
+        """
+        a, b, c, d = self
+        if down:
+            return Quad(_between(a, d, first), _between(b, c, first), _between(b, c, last), _between(a, d, last))
+        return Quad(_between(a, b, first), _between(a, b, last), _between(d, c, last), _between(d, c, first))
+
     def to_pixels(self, width: float, height: float) -> tuple[tuple[float, float], ...]:
         """The four corners in pixels of the page drawn at ``width`` x ``height``."""
         return tuple((p.x * width, p.y * height) for p in self)
@@ -147,6 +172,11 @@ def _level(x0: float, y0: float, x1: float, y1: float) -> Quad:
     """What ``Quad(Point(x0, y0), ...)`` makes, in half the time: there are thousands in a file."""
     make = tuple.__new__
     return make(Quad, (make(Point, (x0, y0)), make(Point, (x1, y0)), make(Point, (x1, y1)), make(Point, (x0, y1))))
+
+
+def _between(start: Point, end: Point, part: float) -> Point:
+    """The point a fraction ``part`` of the way from one to the other; the points themselves at 0 and at 1."""
+    return end if part == 1 else Point(start.x + (end.x - start.x) * part, start.y + (end.y - start.y) * part)
 
 
 def _is_nearly_upright(quad: Quad) -> bool:

@@ -23,6 +23,8 @@ except ImportError as error:
         "the LlamaIndex reader needs llama-index-core; type: pip install 'qwen-ocr-loader[llama-index]'"
     ) from error
 
+from .llama_index_citations import AttachBoxes
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from .report import Report
     from .source import SourceLike
 
-__all__ = ["QwenOCRReader", "batch_documents"]
+__all__ = ["AttachBoxes", "QwenOCRReader", "batch_documents"]
 
 SUFFIXES = (
     *(".pdf", ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),

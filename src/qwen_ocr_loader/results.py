@@ -185,6 +185,12 @@ class PageResult:
         )
         return replace(self, text=scrub(self.text), lines=tuple(lines))
 
+    def _repr_html_(self) -> str:
+        """A small picture of its boxes beside its first lines, for notebooks."""
+        from .card import card
+
+        return card(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, ready for JSON; ``from_dict`` takes it back without loss."""
         return asdict(self)

@@ -187,8 +187,8 @@ def failures(batch: Mapping[str, Any]) -> Iterator[str]:
 def passing(batch: Mapping[str, Any]) -> bool:
     """Whether a batch failed for a trouble of the service's own, with nothing done: another may go through.
 
-    No code for it is documented: ``system_error``, and any that is a passing one for a call, is taken as such. What names
-    a line, a model or the account's bill would come again.
+    No code for it is documented: ``system_error``, and any that is a passing one for a call, is taken as such. What
+    names a line, a model or the account's bill would come again.
     """
     done = (batch.get("request_counts") or {}).get("completed") or batch.get("output_file_id")
     return batch.get("status") == "failed" and not done and all(map(_passes, _errors(batch)))

@@ -1,0 +1,184 @@
+"""A chunk is given its own lines: those of its parent that its text is made of, at their places in the chunk's text."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .alignment import Stretch, Text
+from .chunks import Piece, identity, piece
+from .families import Placed, place
+from .line_rows import (
+    DOUBTFUL,
+    OWN,
+    Row,
+    Sizes,
+    Span,
+    Table,
+    fewer_rows,
+    read_table,
+    rich_lines,
+    sizes_of,
+    solid_hash,
+    write_rows,
+    write_spans,
+)
+from .render import text_hash
+from .writing import part_of_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+ROOM = 3000  # bytes of line table for a chunk of 500 letters, so that all of its metadata has less than 4,096
+ROOM_A_LETTER = 6  # for longer chunks
+BESIDE = 64  # letters: how far before and after a chunk found by its letters there are lines of marks only
+
+
+class Parent:
+    """A Document that chunks were cut from: its text and its lines."""
+
+    def __init__(self, text: str, metadata: Mapping[str, Any], table: Table | None = None, name: str = "") -> None:
+        self.metadata = metadata
+        self.name = name
+        self.text = Text(text)
+        self.table = table or read_table(metadata)
+
+    @classmethod
+    def of(cls, document: object) -> Parent:
+        """From either framework's Document, or a dict."""
+        read = piece(document)
+        return cls(read.text, read.metadata, name=identity(document))
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Of its pages."""
+        return sizes_of(self.metadata, self.table.spans)
+
+    def place(self, texts: Sequence[str], hints: Sequence[int | None]) -> list[Placed]:
+        """Where chunks of it stand, given in their order."""
+        likenesses = {}
+        choices = []
+        for number, text in enumerate(texts):
+            choices.append(self.text.stretches(text))
+            if not choices[-1] and (like := self.text.words_like(text)):
+                likenesses[number] = like
+                choices[-1] = [like.stretch]
+        placed = place(choices, self.text.at("letters").places, hints)
+        return [
+            where._replace(sure=where.sure and likenesses[n].whole) if n in likenesses else where
+            for n, where in enumerate(placed)
+        ]
+
+    def rows_in(self, chunk: str, stretch: Stretch) -> list[Row]:
+        """The lines that a chunk standing there is made of, at their places in the chunk."""
+        found: list[Row] = []
+        for row in self._near(stretch):
+            part = stretch.within(row.start, row.end)
+            here = self._row_in(chunk, row, part) if part.chunk else self._marks_in(chunk, row, stretch, found)
+            found += [here] if here else []
+        return found
+
+    def spans_in(self, stretch: Stretch, rows: Sequence[Row]) -> list[Span]:
+        """The pages that a chunk standing there is of, and where each begins in the chunk."""
+        found = []
+        for span in self.table.spans:
+            if span.start >= stretch.end or span.start + span.length <= stretch.start:
+                continue
+            part = stretch.within(span.start, span.start + span.length)
+            if part.chunk:
+                starts = [part.chunk[0], *(row.start for row in rows if row.page == span.page)]
+                found.append(span._replace(start=min(starts), length=part.chunk[-1] + 1 - min(starts)))
+        return found
+
+    def _near(self, stretch: Stretch) -> Sequence[Row]:
+        """Lines that may be in a chunk standing there, or just before it or after."""
+        first = bisect_left(self._starts, stretch.start - self._longest - BESIDE)
+        return self.table.rows[first : bisect_left(self._starts, stretch.end + BESIDE)]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [row.start for row in self.table.rows]
+
+    @cached_property
+    def _longest(self) -> int:
+        return max((row.length for row in self.table.rows), default=0)
+
+    def _marks_in(self, chunk: str, row: Row, stretch: Stretch, before: Sequence[Row]) -> Row | None:
+        """A line without letters, where the chunk was found by its letters: its neighbours say where it is."""
+        text = self.text.text
+        marks = text[row.start : row.end]
+        first, last = min(row.start, stretch.end), max(row.end, stretch.start)
+        if _says_something(marks) or _says_something(text[stretch.end : last] + text[first : stretch.start]):
+            return None
+        at = bisect_left(stretch.parent, row.start)
+        start = max(stretch.chunk[at - 1] + 1 if at else 0, before[-1].end if before else 0)
+        end = stretch.chunk[at] if at < len(stretch.chunk) else len(chunk)
+        start = chunk.find(marks, start, end)
+        return None if start < 0 else row._replace(start=start)
+
+    def _row_in(self, chunk: str, row: Row, part: Stretch) -> Row:
+        text = self.text.text
+        first, last = part.start, part.end
+        start, end = part.chunk[0], part.chunk[-1] + 1
+        while first > row.start and start > 0 and chunk[start - 1] == text[first - 1]:
+            first, start = first - 1, start - 1
+        while last < row.end and end < len(chunk) and chunk[end] == text[last]:
+            last, end = last + 1, end + 1
+        cut = _says_something(text[row.start : first]) or _says_something(text[last : row.end])
+        quad = row.quad
+        if cut:
+            line = text[row.start : row.end]
+            quad = part_of_line(quad, line, first - row.start, last - row.start, self.sizes.get(row.page))
+        return Row(start, end - start, text_hash(chunk[start:end]), quad, row.page, cut or row.cut)
+
+
+def pruned(chunk: Piece, parent: Parent, placed: Placed) -> dict[str, Any]:
+    """The metadata of a chunk: its parent's where it has none of that name, and its own lines only."""
+    found = [parent.rows_in(chunk.text, stretch) for stretch in placed.stretches]
+    spans = [parent.spans_in(s, rows) for s, rows in zip(placed.stretches, found, strict=True)]
+    metadata = {**parent.metadata, **chunk.metadata}
+    sure = placed.sure and parent.table.of != DOUBTFUL
+    rows = sorted(dict.fromkeys(row for rows in found for row in rows), key=lambda row: row.start)
+    room = max(ROOM, ROOM_A_LETTER * len(chunk.text))
+    if len(write_rows(rows)) > room:
+        rows = fewer_rows(rows, chunk.text, room)
+    if not sure and (len(write_rows(rows)) > room or len({row.page for row in rows}) > 1):  # too much, or no one page
+        spans = [[Span(page, 0, len(chunk.text)) for page in sorted({row.page for row in rows})]]
+        rows = []
+    metadata |= {"ocr_lines": write_rows(rows), "lines_of": f"{OWN}:{solid_hash(chunk.text)}" if sure else DOUBTFUL}
+    if parent.table.spans:
+        metadata["page_spans"] = write_spans(spans[0] if spans else parent.table.spans)
+    if isinstance(metadata.get("lines"), list):
+        metadata["lines"] = rich_lines(rows, chunk.text)
+    return metadata
+
+
+class Parents:
+    """The Documents that chunks may have been cut from."""
+
+    def __init__(self, parents: Iterable[Parent]) -> None:
+        self._all = list(parents)
+        self._by_name = {parent.name: parent for parent in self._all if parent.name}
+        self._by_mark: dict[object, list[Parent]] = {}
+        for parent in self._all:
+            self._by_mark.setdefault(mark_of(parent.metadata), []).append(parent)
+
+    def of(self, chunk: Piece) -> Parent | None:
+        """The one that a chunk was cut from: by id, by the metadata they share, or else the one its text stands in."""
+        if chunk.parent in self._by_name:
+            return self._by_name[chunk.parent]
+        alike = self._by_mark.get(mark_of(chunk.metadata), [])
+        if len(alike) == 1:
+            return alike[0]
+        holders = [parent for parent in alike or self._all if parent.text.stretches(chunk.text)]
+        return holders[0] if holders and (alike or len(holders) == 1) else None
+
+
+def mark_of(metadata: Mapping[str, Any]) -> tuple[object, ...]:
+    """What tells one Document's metadata from another's, and is handed on to chunks."""
+    return tuple(str(metadata.get(key)) for key in ("source", "page", "ocr_key", "ocr_lines"))
+
+
+def _says_something(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
