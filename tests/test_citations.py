@@ -181,6 +181,12 @@ def test_a_parent_at_hand():
     assert locate(chunk).method == "page"
 
 
+def test_a_short_chunk_could_be_a_line_in_other_letters():
+    doc = document(["Total", "net", "total"])
+    location = locate(Document(page_content="total", metadata=dict(doc.metadata)), parents=[doc])
+    assert (location.method, location.exact, numbers(location, 3)) == ("alignment", False, {0, 2})
+
+
 def test_the_cached_page(tmp_path):
     cache = open_cache(tmp_path)
     cache.put("k1", packed(result_of(LINES)))

@@ -60,11 +60,18 @@ def test_turned_lines_are_cut_along_their_own_direction():
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((0.1, 0.7, 0.2, 0.9))
 
 
+def test_a_mark_stands_where_its_letter_does():
+    text = "ae\u0301b"
+    assert part_of_line(LINE, text, 2, 3) == part_of_line(LINE, text, 1, 2)
+    assert part_of_line(LINE, "\u0301\u0301", 0, 1) == LINE
+    assert part_of_line(LINE, "\u0301a", 0, 1) == LINE
+
+
 @given(texts, st.data())
 def test_a_part_lies_in_its_line_and_parts_cover_it(text, data):
     cut = data.draw(st.integers(0, len(text)))
     boxes = [part_of_line(LINE, text, *span).bounds for span in ((0, cut), (cut, len(text))) if span[0] < span[1]]
-    assert all(0.0 <= box.left <= box.right <= 1.0 for box in boxes)
+    assert all(0.0 <= box.left < box.right <= 1.0 for box in boxes)
     assert part_of_line(LINE, text, 0, len(text)) is LINE
     assert min(box.left for box in boxes) == pytest.approx(0.0)
     assert max(box.right for box in boxes) == pytest.approx(1.0)

@@ -92,7 +92,7 @@ class Anchors:
         if not fits or _covered(apart.rows) > best:
             return apart
         rows = dict.fromkeys(row for at in fits for row in at.rows)
-        return Found(tuple(rows), sure=len(fits) == 1 and not fits[0].parts and self._is_made_of(fits[0].full))
+        return Found(tuple(rows), sure=len(fits) == 1 and self._is_made_of(fits[0].full))
 
     def _shifted(self, shift: int) -> Shifted | None:
         text, full, parts = self._text, [], []

@@ -41,16 +41,24 @@ def widened(text: str, before: int, after: int) -> str:
 
 def _share(text: str, first: int, last: int) -> tuple[float, float]:
     """From where to where, as fractions 0-1 of the line from its left, the letters stand."""
+    order = _printed_order(text)
+    total = sum(_width(text[place]) for place in order)
+    if not total:  # nothing but marks on no letter
+        return 0.0, 1.0
     edges = [(0.0, 0.0)] * len(text)
     left = 0.0
-    order = _printed_order(text)
-    total = sum(_width(text[place]) for place in order) or 1.0
     for place in order:
-        right = left + _width(text[place])
-        edges[place] = (left / total, right / total)
+        right = left + _width(text[place]) / total
+        edges[place] = (left, right)
         left = right
-    ours = edges[max(first, 0) : max(last, first + 1)] or [(0.0, 1.0)]
-    return min(start for start, _ in ours), max(end for _, end in ours)
+    ours = [edge for edge in edges[first:last] if edge[0] < edge[1]] or [_letter_under(edges, first)]
+    return min(start for start, _ in ours), min(max(end for _, end in ours), 1.0)
+
+
+def _letter_under(edges: list[tuple[float, float]], mark: int) -> tuple[float, float]:
+    """Where the letter is that a mark belongs to: the last before it, or else the next."""
+    placed = [*reversed(edges[:mark]), *edges[mark:]]
+    return next(edge for edge in placed if edge[0] < edge[1])
 
 
 def _printed_order(text: str) -> list[int]:
