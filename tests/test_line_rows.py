@@ -6,7 +6,15 @@ import pytest
 
 from citing import document, metadata_of, result_of
 from qwen_ocr_loader import Quad
-from qwen_ocr_loader.line_rows import Row, fewer_rows, read_table, sizes_of, solid_hash, write_rows, write_spans
+from qwen_ocr_loader.citations.line_rows import (
+    Row,
+    fewer_rows,
+    read_table,
+    sizes_of,
+    solid_hash,
+    write_rows,
+    write_spans,
+)
 from qwen_ocr_loader.render import text_hash
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from qwen_ocr_loader import Quad
-from qwen_ocr_loader.location import Location, Region
+from qwen_ocr_loader.citations.location import Location, Region
 
 BOX = Region(2, Quad.from_box(0.1, 0.2, 0.3, 0.25), "Total")
 TURNED = Region(3, Quad.from_pixels([(30, 25), (10, 25), (10, 20), (30, 20)], 100, 100))

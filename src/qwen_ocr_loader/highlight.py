@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from .location import Region
+    from .citations.location import Region
     from .source import Source, SourceLike
 
 

@@ -23,7 +23,7 @@ except ImportError as error:
         "the LlamaIndex reader needs llama-index-core; type: pip install 'qwen-ocr-loader[llama-index]'"
     ) from error
 
-from .llama_index_citations import AttachBoxes
+from .citations.llama_index import AttachBoxes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterable, Mapping

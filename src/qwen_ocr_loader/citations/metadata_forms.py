@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from .geometry import Point, Quad
+from ..geometry import Point, Quad
 from .line_rows import read_table, rich_lines
 
 if TYPE_CHECKING:

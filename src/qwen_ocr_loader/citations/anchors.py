@@ -9,7 +9,7 @@ from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from .render import text_hash
+from ..render import text_hash
 from .writing import part_of_line, widened
 
 if TYPE_CHECKING:

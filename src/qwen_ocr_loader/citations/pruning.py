@@ -6,6 +6,7 @@ from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..render import text_hash
 from .alignment import Stretch, Text
 from .chunks import Piece, identity, piece
 from .families import Placed, place
@@ -24,7 +25,6 @@ from .line_rows import (
     write_rows,
     write_spans,
 )
-from .render import text_hash
 from .writing import part_of_line
 
 if TYPE_CHECKING:

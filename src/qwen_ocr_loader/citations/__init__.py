@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..geometry import Quad
 from .chunks import Chunk, by_depth, piece, with_metadata
-from .geometry import Quad
 from .locating import Search
 from .location import Location, Region
 from .metadata_forms import to_flat, to_rich
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from .cache import ByteStore, Cache
+    from ..cache import ByteStore, Cache
     from .line_rows import Row
 
 __all__ = ["Location", "Region", "attach_boxes", "locate", "split_with_boxes", "to_flat", "to_rich"]

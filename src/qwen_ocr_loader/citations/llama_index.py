@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .citations import attach_boxes
-from .errors import MissingDependency
+from ..errors import MissingDependency
+from . import attach_boxes
 
 try:
     from llama_index.core.schema import BaseNode, RelatedNodeInfo, TransformComponent

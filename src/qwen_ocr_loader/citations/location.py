@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .geometry import Quad
+    from ..geometry import Quad
 
 Method = Literal["offset", "rows", "alignment", "anchors", "cache", "page", "none"]
 Origin = Literal["bottom-left", "top-left"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..render import text_hash
 from .alignment import Text
-from .render import text_hash
 from .writing import part_of_line
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import bisect
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .geometry import Point, Quad
-from .render import text_hash
+from ..geometry import Point, Quad
+from ..render import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

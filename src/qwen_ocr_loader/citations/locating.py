@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..cache import open_cache, unpacked
+from ..render import text_hash
 from .anchors import Anchors, Found
-from .cache import open_cache, unpacked
 from .line_rows import DOUBTFUL, Row, Span, Table, read_table, sizes_of, whole
 from .pruning import Parent, Parents
-from .render import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from .cache import ByteStore, Cache
+    from ..cache import ByteStore, Cache
+    from ..results import PageResult
     from .chunks import Piece
     from .location import Method
-    from .results import PageResult
 
 
 class Finding(NamedTuple):
