@@ -5,15 +5,19 @@
 PosixPath('inbox')
 
 Two of the documents are those of ``examples/draw.py``; the others are a letter, a form, a two-column bulletin that was
-scanned into a PDF, a two-page fax, a shop's receipt and a notice somebody photographed.
+scanned into a PDF, a two-page fax, a shop's receipt and a notice somebody photographed. ``dossier`` makes one PDF of
+pages of each kind: some with text of their own, a scan, and one that lies sideways in the file.
 """
 
 from __future__ import annotations
 
+import ctypes
 import random
 import shutil
 from pathlib import Path
 
+import pypdfium2
+import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "documents"
@@ -112,6 +116,35 @@ Sunday and holidays  10.00 - 13.00
 No smoking. Engines off.
 Emergency: call 0123 555 0199"""
 
+LEDGER = """Berth ledger, first week of August
+Saturday 1 August||
+Visitor, one night, up to 10 m|C-02|18.00
+Visitor, one night, up to 10 m|C-05|18.00
+Shore power, one night|C-05|4.50
+Sunday 2 August||
+Visitor, one night, up to 10 m|C-02|18.00
+Visitor, one night, up to 14 m|D-01|26.00
+Shore power, one night|D-01|4.50
+Crane, one lift|yard|75.00
+Monday 3 August||
+Visitor, one night, up to 10 m|C-02|18.00
+Shore power, one night|C-02|4.50
+Rafted, one night, no power|D-03|12.00"""
+
+
+def dossier(path: str | Path = "dossier.pdf") -> Path:
+    """The annual report, and a ledger that was typed on sheets turned sideways: ``/Rotate`` sets it upright."""
+    document = pypdfium2.PdfDocument(EXAMPLES / "report.pdf")
+    page = document.new_page(595, 842)
+    for i, row in enumerate(LEDGER.splitlines()):
+        size = 20 if i == 0 else 15 if row.endswith("|") else 14
+        for x, text in zip((90, 500, 640), row.split("|"), strict=False):
+            _type_sideways(document, page, text, x, 90 + 32 * i, size)
+    page.gen_content()
+    page.set_rotation(90)
+    document.save(path)
+    return Path(path)
+
 
 def inbox(folder: str | Path = "inbox") -> Path:
     """Draw everything into a new folder, which takes the place of an older one."""
@@ -132,6 +165,15 @@ def inbox(folder: str | Path = "inbox") -> Path:
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
+
+
+def _type_sideways(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, text: str, x: float, y: float, size: int):
+    """Where the page, turned upright, has (x, y) from its top left corner; the text runs up the sheet."""
+    written = pdfium.FPDFPageObj_NewTextObj(document, b"Helvetica-Bold" if size > 14 else b"Helvetica", size)
+    letters = f"{text}\0".encode("utf-16-le")
+    pdfium.FPDFText_SetText(written, ctypes.cast(letters, ctypes.POINTER(ctypes.c_ushort)))
+    pdfium.FPDFPageObj_Transform(written, 0, 1, -1, 0, y, x)
+    pdfium.FPDFPage_InsertObject(page, written)
 
 
 def _typed(text: str, size: int, *, width: int = 1100, height: int = 1300) -> Image.Image:

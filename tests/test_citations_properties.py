@@ -1,19 +1,44 @@
 """Whatever is split however: where a location says it is exact, it is, line for line."""
 
 import json
+import unicodedata
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from citing import document, numbers
 from qwen_ocr_loader.citations import attach_boxes, locate
 
-WORDS = ["a", "b", "0.00", "-", "Net", "net", "总额", "合计", "سعر", "ك", "👩‍🚀", "x 1", "12", "é", "e\u0301"]
+WORDS = [
+    "a",
+    "b",
+    "0.00",
+    "-",
+    "Net",
+    "net",
+    "总额",
+    "合计",
+    "سعر",
+    "ك",
+    "👩‍🚀",
+    "x 1",
+    "12",
+    "é",
+    "e\u0301",
+    "Ｎｅｔ",
+    "１２",
+]
+CELLS = "0.00 0.00 0.00 0.00 0.00 0.00 0.00"  # long enough to be taken for a line of its own
 line = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
-gap = st.sampled_from(["\n", "\n\n", "\t", " ", "  \n"])
+gap = st.sampled_from(["\n", "\n\n", "\t", " ", "  \n", "\n\n\n"])
+columns = st.lists(line, min_size=2, max_size=3).flatmap(lambda period: st.integers(2, 6).map(lambda n: period * n))
 kinds = st.one_of(
-    st.lists(line, min_size=1, max_size=14), st.lists(st.sampled_from(["0.00 0.00", "a 1"]), max_size=20, min_size=1)
+    st.lists(line, min_size=1, max_size=14),
+    st.lists(st.sampled_from(["0.00 0.00", "a 1"]), max_size=20, min_size=1),
+    columns,
+    columns.flatmap(lambda rows: st.integers(0, len(rows)).map(lambda at: [*rows[:at], "Net 12", *rows[at:]])),
+    st.lists(st.sampled_from([CELLS, f"12 {CELLS}", f"{CELLS} a", CELLS[:-5]]), min_size=1, max_size=8),
 )
 
 
@@ -27,13 +52,20 @@ def pages(draw):
 def splits(draw):
     """A page and the spans of its chunks: in order, overlapping or not, nothing left out."""
     lines, gaps = draw(pages())
-    size = sum(map(len, lines)) + sum(map(len, gaps))
+    text = "".join(line + gap for line, gap in zip(lines, gaps, strict=True))
     spans, end = [], 0
-    while end < size:
-        start = max(end - draw(st.integers(0, 12)), spans[-1][0] + 1 if spans else 0)
-        end = min(max(end, start) + draw(st.integers(1, 40)), size)
+    while end < len(text):
+        start = between_letters(text, max(end - draw(st.integers(0, 12)), spans[-1][0] + 1 if spans else 0))
+        end = between_letters(text, min(max(end, start) + draw(st.integers(1, 40)), len(text)))
         spans.append((start, end))
     return lines, gaps, spans
+
+
+def between_letters(text, at):
+    """There, or after the accents of the letter before it."""
+    while at < len(text) and unicodedata.combining(text[at]):
+        at += 1
+    return at
 
 
 def as_is(text):
@@ -48,7 +80,16 @@ def one_space(text):
     return "\n".join(part.strip() for part in text.splitlines() if part.strip())
 
 
-edits = st.sampled_from([as_is, str.strip, even, one_space])
+def narrow(text):
+    return unicodedata.normalize("NFKC", text)
+
+
+def headed(text):
+    return f"From the second page: {text}"
+
+
+spaced = [as_is, str.strip, even, one_space]
+edits = st.sampled_from([*spaced, str.lower, narrow, headed])
 
 
 def truth(doc, lines, gaps, span):
@@ -70,7 +111,7 @@ def check(location, wanted, lines):
     return given
 
 
-@given(splits(), edits)
+@given(splits(), st.sampled_from(spaced))
 @settings(max_examples=300, deadline=None)
 def test_chunks_with_their_own_lines(split, edit):
     lines, gaps, spans = split
@@ -86,6 +127,12 @@ def test_chunks_with_their_own_lines(split, edit):
         assert given >= truth(doc, lines, gaps, span)  # in doubt more, never less
 
 
+ROWS_TWICE = ["0.00 0.00"] * 5 + ["a 1"] * 4 + (["0.00 0.00"] * 2 + ["a 1"]) * 2 + ["0.00 0.00"]
+GAPS_TWICE = ["\n"] * 14 + ["\n\n", "\n"]
+SPANS_TWICE = [(0, 1), (1, 2), (2, 5), (5, 45), (45, 85), (85, 125)]
+
+
+@example((ROWS_TWICE, GAPS_TWICE, SPANS_TWICE), even, "right")  # the same lines twice, white space apart
 @given(splits(), edits, st.sampled_from(["right", "none", "first found"]))
 @settings(max_examples=300, deadline=None)
 def test_chunks_with_the_whole_page_s_lines(split, edit, offset):
@@ -115,8 +162,8 @@ def test_chunks_that_are_split_again(split, again, edit):
     chunks = [Document(page_content=doc.page_content[a:b], metadata=dict(doc.metadata)) for a, b in spans]
     kept = [(chunk, span) for chunk, span in zip(chunks, spans, strict=True) if chunk.page_content.strip()]
     for chunk, (start, end) in zip(attach_boxes([c for c, _ in kept], [doc]), [s for _, s in kept], strict=True):
-        middle = (end - start) // 2
-        halves = [(start, start + middle), (start + middle, end)]
+        middle = between_letters(doc.page_content, (start + end) // 2)
+        halves = [(start, middle), (middle, end)]
         parts = [Document(page_content=edit(doc.page_content[a:b]), metadata=dict(chunk.metadata)) for a, b in halves]
         full = [(part, half) for part, half in zip(parts, halves, strict=True) if part.page_content.strip()]
         for part, half in zip(attach_boxes([p for p, _ in full], [chunk]), [h for _, h in full], strict=True):

@@ -7,7 +7,7 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from citing import document
+from citing import document, rich_document
 from qwen_ocr_loader.citations import locate, split_with_boxes, to_flat
 
 LINES = [f"Clause {n}: the {word} is borne by the buyer" for n, word in enumerate(["freight", "duty", "risk"] * 6)]
@@ -44,8 +44,9 @@ def check(found, chunks):
 
 
 def test_langchain_chroma(chunks):
-    pytest.importorskip("chromadb")
-    store = pytest.importorskip("langchain_chroma").Chroma(f"c{uuid.uuid4().hex}", ByLetters())
+    from langchain_chroma import Chroma
+
+    store = Chroma(f"c{uuid.uuid4().hex}", ByLetters())
     store.add_documents(chunks)
     check(store.similarity_search(LINES[4], k=len(chunks)), chunks)
 
@@ -60,32 +61,33 @@ def test_langchain_in_memory(chunks, tmp_path):
     check(loaded.similarity_search(LINES[4], k=len(chunks)), chunks)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.langchain-community. is being sunset:DeprecationWarning")
 def test_faiss(chunks):
-    faiss = pytest.importorskip("faiss")
-    docstores = pytest.importorskip("langchain_community.docstore.in_memory")
-    FAISS = pytest.importorskip("langchain_community.vectorstores").FAISS
-    store = FAISS(ByLetters(), faiss.IndexFlatL2(16), docstores.InMemoryDocstore(), {})
+    import faiss
+    from langchain_community.docstore.in_memory import InMemoryDocstore
+    from langchain_community.vectorstores import FAISS
+
+    store = FAISS(ByLetters(), faiss.IndexFlatL2(16), InMemoryDocstore(), {})
     store.add_documents(chunks)
     again = FAISS.deserialize_from_bytes(store.serialize_to_bytes(), ByLetters(), allow_dangerous_deserialization=True)
     check(again.similarity_search(LINES[4], k=len(chunks)), chunks)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_qdrant(chunks):
-    qdrant = pytest.importorskip("langchain_qdrant")
-    client = pytest.importorskip("qdrant_client").QdrantClient(":memory:")
-    models = pytest.importorskip("qdrant_client.models")
+    from langchain_qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient, models
+
+    client = QdrantClient(":memory:")
     client.create_collection("c", models.VectorParams(size=16, distance=models.Distance.COSINE))
-    store = qdrant.QdrantVectorStore(client, "c", ByLetters())
+    store = QdrantVectorStore(client, "c", ByLetters())
     store.add_documents(chunks)
     check(store.similarity_search(LINES[4], k=len(chunks)), chunks)
     client.close()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_lancedb(chunks, tmp_path):
-    lancedb = pytest.importorskip("lancedb")
+    import lancedb
+
     embedded = ByLetters().embed_documents([chunk.page_content for chunk in chunks])
     rows = [
         {"vector": vector, "text": chunk.page_content, "metadata": chunk.metadata}
@@ -126,18 +128,18 @@ def test_llama_index_simple_store(chunks, tmp_path):
 
 
 def test_llama_index_chroma(chunks):
-    chromadb = pytest.importorskip("chromadb")
-    stores = pytest.importorskip("llama_index.vector_stores.chroma")
+    import chromadb
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
     collection = chromadb.EphemeralClient().create_collection(f"c{uuid.uuid4().hex}")
-    store = stores.ChromaVectorStore(chroma_collection=collection)
+    store = ChromaVectorStore(chroma_collection=collection)
     check(queried(store, nodes_of(chunks)).nodes, chunks)
 
 
 def test_rich_metadata_made_flat_goes_into_a_store_that_takes_scalars_only(chunks):
-    pytest.importorskip("chromadb")
-    from citing import rich_document
+    from langchain_chroma import Chroma
 
-    store = pytest.importorskip("langchain_chroma").Chroma(f"c{uuid.uuid4().hex}", ByLetters())
+    store = Chroma(f"c{uuid.uuid4().hex}", ByLetters())
     splitter = RecursiveCharacterTextSplitter(chunk_size=120, chunk_overlap=0)
     rich = split_with_boxes(splitter, [rich_document(LINES)])
     kept = [Document(page_content=chunk.page_content, metadata=to_flat(chunk.metadata)) for chunk in rich]

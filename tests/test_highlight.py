@@ -7,13 +7,15 @@ from shutil import which
 import numpy as np
 import pikepdf
 import pytest
+from langchain_core.documents import Document
+from langchain_text_splitters import RecursiveCharacterTextSplitter
 from PIL import Image
 
-from awkward_pages import PAGES
+from awkward_pages import PAGES, on_pdf
 from draw_images import encoded, receipt
 from draw_pdfs import Sheet, encrypted, packed, pdf, prose, text
 from qwen_ocr_loader import Reader
-from qwen_ocr_loader.citations import Location, Region
+from qwen_ocr_loader.citations import Location, Region, locate, split_with_boxes
 from qwen_ocr_loader.errors import EncryptedPDF, OCRError, SourceError
 from qwen_ocr_loader.geometry import Quad
 from qwen_ocr_loader.highlight import annotate_pdf, highlight
@@ -131,6 +133,92 @@ def around(mask: np.ndarray) -> np.ndarray:
     box = np.zeros_like(mask)
     box[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
     return box
+
+
+def loaded(page, folder, **options):
+    """A page's Documents, its file in a folder."""
+    if page.font and not page.font.exists():
+        pytest.skip(f"needs {page.font.name}")
+    path = folder / ("page.pdf" if page in PDFS else "page.png")
+    path.write_bytes(page.data)
+    return QwenOCRLoader(path, **options).load()
+
+
+def covers(picture, page, number):
+    """Whether the ink of that line is marked, and that of no other."""
+    ink = [page.ink(n) for n in range(len(page.lines))]
+    height, width = ink[0].shape
+    covered = around(tinted(picture.resize((width, height)), MARK))
+    own = ink.pop(number)
+    return (covered & own).sum() > 0.95 * own.sum() and (covered & (sum(ink) > 0)).sum() < 0.03 * own.sum()
+
+
+@pytest.mark.parametrize("page", PDFS, ids=lambda page: page.name)
+def test_a_quote_from_a_chunk_is_marked_on_turned_and_cropped_pages(page, tmp_path):
+    docs = loaded(page, tmp_path, text_layer="only")
+    chunks = split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=50, chunk_overlap=0), docs)
+    [chunk] = [chunk for chunk in chunks if page.lines[1] in chunk.page_content]
+    assert covers(highlight(chunk, page.lines[1]), page, 1)
+
+
+@pytest.mark.parametrize("name", ["rotated by 90", "cropped and rotated by 270", "EXIF-turned to the right", "skewed"])
+def test_a_quote_from_a_page_that_was_recognised(name, tmp_path):
+    [page] = [page for page in PAGES if page.name == name]
+    [doc] = loaded(page, tmp_path, text_layer="never", engine="local")
+    assert doc.metadata["text_source"] == "ocr"
+    assert covers(highlight(doc, page.lines[1]), page, 1)
+
+
+def test_a_chunk_over_a_page_break_is_marked_on_each_of_its_pages(tmp_path):
+    pages = [on_pdf("a", ""), on_pdf("b", "/Rotate 90"), on_pdf("c", "/CropBox[40 100 380 260]/Rotate 270")]
+    path = tmp_path / "three.pdf"
+    with pikepdf.new() as book:
+        for page in pages:
+            with pikepdf.open(BytesIO(page.data)) as one:
+                book.pages.extend(one.pages)
+        book.save(path)
+    docs = QwenOCRLoader(path, text_layer="only", mode="single").load()
+    first, last = pages[0].lines[0], pages[0].lines[2]
+    cut = docs[0].page_content.index(last)
+    _, over = split_with_boxes(lambda text: [text[:cut], text[cut:]], docs)
+    location = locate(over)
+    assert location.exact
+    assert location.pages == (0, 1, 2)
+    quote = over.page_content[: over.page_content.rindex(first) + len(first)]
+    assert covers(highlight(over, quote), pages[0], 2)
+    assert covers(highlight(over, quote, page=2), pages[2], 0)
+    middle = tinted(highlight(over, quote, page=1), MARK)
+    assert all((middle & around(pages[1].ink(n))).any() for n in range(3))
+    made = annotate_pdf(path, over, tmp_path / "marked.pdf")
+    assert [note[0] for note in annotations(made)] == [0, 1, 2]
+
+
+def bare(doc, *kept):
+    """A chunk as a pipeline leaves it that throws away the boxes."""
+    return Document(page_content=doc.page_content[:40], metadata={key: doc.metadata[key] for key in ("source", *kept)})
+
+
+def test_a_chunk_without_boxes_is_marked_by_its_parents(tmp_path):
+    path = tmp_path / "rent.pdf"
+    said = ["The tenant pays the rent", "The owner pays the taxes"]
+    path.write_bytes(pdf(*[Sheet(text(40, 500, words)) for words in said]))
+    docs = QwenOCRLoader(path, text_layer="only").load()
+    chunk = bare(docs[1], "page")
+    assert tinted(highlight(chunk), ABOUT).any()  # a frame round the page
+    image = highlight(chunk, parents=iter(docs))
+    assert tinted(image, MARK).any()
+    assert not tinted(image, ABOUT)[:, :3].any()
+    made = annotate_pdf(path, [chunk, chunk], tmp_path / "marked.pdf", parents=iter(docs))
+    assert [note[:2] for note in annotations(made)] == [(1, "/Highlight")] * 2
+
+
+def test_a_chunk_without_boxes_is_marked_by_the_cache(tmp_path):
+    path, cache = tmp_path / "receipt.png", tmp_path / "pages"
+    path.write_bytes(encoded(receipt().image, "PNG"))
+    [doc] = QwenOCRLoader(path, engine="fake", cache=cache).load()
+    chunk = bare(doc, "page", "ocr_key")
+    assert tinted(highlight(chunk), ABOUT).any()
+    assert tinted(highlight(chunk, cache=cache), MARK).any()
 
 
 def test_what_is_missing_is_asked_for(book):

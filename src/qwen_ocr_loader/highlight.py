@@ -18,10 +18,11 @@ from .pdf_marks import Mark, write_marked
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from PIL.Image import Image
 
+    from .cache import ByteStore, Cache
     from .citations.location import Region
     from .source import Source, SourceLike
 
@@ -34,6 +35,8 @@ def highlight(
     page: int | None = None,
     password: str | None = None,
     longest: int = LONGEST,
+    parents: Iterable[Any] | None = None,
+    cache: str | Path | Cache | ByteStore | None = None,
 ) -> Image:
     """A picture of the page a chunk came from, its lines marked.
 
@@ -44,11 +47,13 @@ def highlight(
         page: Which, 0-based, where the chunk runs over several; the first of them where this is not said.
         password: Of an encrypted PDF.
         longest: Pixels of the picture's longer side.
+        parents, cache: What ``locate`` may look into for a chunk that does not carry its own lines.
 
     Raises:
         SourceError: The file cannot be had, the chunk's page is not known, or it is not on that page.
+        CacheFailed: The cache cannot be read.
     """
-    location = _located(cited, quote)
+    location = _located(cited, quote, parents, cache)
     wanted = next(iter(location.pages), None) if page is None else page
     regions = [region for region in location.regions if region.page == wanted]
     if wanted is None or not regions:
@@ -61,10 +66,12 @@ def highlight(
 
 def annotate_pdf(
     source: SourceLike,
-    cited: Any | Iterable[Any],
+    cited: Any | Sequence[Any],
     into: str | os.PathLike[str],
     *,
     password: str | None = None,
+    parents: Iterable[Any] | None = None,
+    cache: str | Path | Cache | ByteStore | None = None,
 ) -> Path:
     """A copy of a PDF in which citations are marked, as ``/Highlight`` annotations that can be taken away again.
 
@@ -73,6 +80,7 @@ def annotate_pdf(
         cited: A chunk or ``Location``, or several, each one annotation a page.
         into: Where the copy goes; not where the PDF is.
         password: Of an encrypted PDF; the copy keeps it.
+        parents, cache: What ``locate`` may look into for chunks that do not carry their own lines.
 
     Returns:
         Where the copy is.
@@ -80,12 +88,14 @@ def annotate_pdf(
     Raises:
         SourceError: It is no PDF, or a page is not in it.
         OCRError: The copy cannot be written.
+        CacheFailed: The cache cannot be read.
     """
     file, target = one_file(source), Path(into)
     if file.path is not None and target.exists() and target.samefile(file.path):
         raise SourceError("the copy would overwrite it; give another path as into=", source=file.name)
     several = cited if isinstance(cited, list | tuple) else [cited]
-    marks = [mark for one in several for mark in _marks(_located(one, None))]
+    known = None if parents is None else list(parents)
+    marks = [mark for one in several for mark in _marks(_located(one, None, known, cache))]
     draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
     try:
         with draft.open("wb") as out:
@@ -98,9 +108,14 @@ def annotate_pdf(
     return target
 
 
-def _located(cited: Any, quote: str | None) -> Location:
+def _located(
+    cited: Any,
+    quote: str | None,
+    parents: Iterable[Any] | None,
+    cache: str | Path | Cache | ByteStore | None,
+) -> Location:
     if not isinstance(cited, Location):
-        return locate(cited, quote)
+        return locate(cited, quote, parents=parents, cache=cache)
     if quote is not None:
         raise ValueError("a Location has its lines already; give the chunk with the quote, or locate(chunk, quote)")
     return cited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -106,7 +107,7 @@ def _text(chunk: object) -> str | None:
 def _offset(metadata: Mapping[str, Any], of_node: object) -> int | None:
     """Both frameworks say -1 or None where they did not find it; stores make floats of integers."""
     for start in (of_node, metadata.get("start_index")):
-        if isinstance(start, int | float) and start >= 0:
+        if isinstance(start, int | float) and 0 <= start < math.inf:
             return int(start)
     return None
 

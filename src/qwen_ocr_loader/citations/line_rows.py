@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import json
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..geometry import Point, Quad
@@ -91,13 +92,13 @@ def read_table(metadata: Mapping[str, Any]) -> Table:
     """From flat or rich metadata, or what a store made of it; without rows where it has none, or spoiled ones."""
     try:
         return _table(metadata)
-    except (ValueError, TypeError, LookupError):  # cut short, or not ours
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):  # cut short, not ours
         return Table()
 
 
 def _table(metadata: Mapping[str, Any]) -> Table:
-    spans = tuple(Span(*span) for span in _json(metadata.get("page_spans")))
-    pages = Pages(spans, whole(metadata.get("page")))
+    spans = tuple(_span(*span) for span in _json(metadata.get("page_spans")))
+    pages = Pages(spans, page_of(metadata))
     if isinstance(lines := metadata.get("lines"), list):
         rows = [_rich_row(line, pages) for line in lines if line.get("quad")]
     else:
@@ -109,13 +110,19 @@ def _table(metadata: Mapping[str, Any]) -> Table:
 class Pages:
     """Which page a place in a text is on."""
 
-    def __init__(self, spans: Sequence[Span], page: int) -> None:
+    def __init__(self, spans: Sequence[Span], page: int | None) -> None:
         self._spans, self._page = spans, page
         self._starts = [span.start for span in spans]
 
     def at(self, place: int) -> int:
-        """The page, 0-based, of the span that a code point lies in, or else of the one before it."""
+        """The page, 0-based, of the span that a code point lies in, or else of the one before it.
+
+        Raises:
+            ValueError: It is not known.
+        """
         if not self._spans:
+            if self._page is None:
+                raise ValueError("no page is named")
             return self._page
         return self._spans[max(bisect.bisect_right(self._starts, place) - 1, 0)].page
 
@@ -193,21 +200,31 @@ def sizes_of(metadata: Mapping[str, Any], spans: Sequence[Span]) -> Sizes:
     A record of several pages has ``page_width`` and ``page_height`` of its first.
     """
     width, height = number(metadata.get("page_width")), number(metadata.get("page_height"))
-    first: Sizes = {whole(metadata.get("page")): (width, height)} if width and height else {}
-    return first | {span.page: (span.width, span.height) for span in spans if span.width and span.height}
+    first: Sizes = {page_of(metadata) or 0: (width, height)} if width > 0 and height > 0 else {}
+    return first | {span.page: (span.width, span.height) for span in spans if span.width > 0 and span.height > 0}
 
 
 def number(value: object) -> float:
     """A number of metadata as a store gave it back; 0 where it is none."""
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        read = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
         return 0.0
+    return read if math.isfinite(read) else 0.0
 
 
 def whole(value: object) -> int:
     """``number``, without a fraction."""
     return int(number(value))
+
+
+def page_of(metadata: Mapping[str, Any]) -> int | None:
+    """The page, 0-based, that metadata names; None where a store has dropped it, or it is no page."""
+    for key, first in (("page", 0), ("page_number", 1)):
+        if metadata.get(key) not in (None, ""):
+            page = whole(metadata[key]) - first
+            return page if page >= 0 else None
+    return None
 
 
 def _start(row: Row) -> int:
@@ -222,13 +239,22 @@ def _json(value: object) -> list[Any]:
     return read if isinstance(read, list) else []
 
 
+def _span(page: float, start: float, length: float, width: float = 0.0, height: float = 0.0) -> Span:
+    return Span(whole(page), whole(start), whole(length), number(width), number(height))
+
+
 def _row(numbers: Sequence[int], pages: Pages) -> Row:
-    start, length, mark, *corners = numbers
+    start, length, mark = (whole(number) for number in numbers[:3])
+    corners = numbers[3:]
+    if start < 0 or length < 0 or not all(0 <= corner <= 9999 for corner in corners):
+        raise ValueError(f"{numbers} is no row")
     return Row(start, length, mark & (CUT - 1), Quad.from_ints(corners), pages.at(start), bool(mark & CUT))
 
 
 def _rich_row(line: Mapping[str, Any], pages: Pages) -> Row:
     quad = Quad(*(Point(x, y) for x, y in line["quad"]))
+    if not all(0 <= value <= 1 for point in quad for value in point):
+        raise ValueError(f"{quad} is not on the page")
     start, end = line["start"], line["end"]
     cut, confidence = bool(line.get("cut")), line.get("confidence")
     return Row(start, end - start, text_hash(line["text"]), quad, line.get("page", pages.at(start)), cut, confidence)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..cache import open_cache, unpacked
 from ..render import text_hash
 from .anchors import Anchors, Found
-from .line_rows import DOUBTFUL, Row, Span, Table, read_table, sizes_of, whole
+from .line_rows import DOUBTFUL, Row, Span, Table, page_of, read_table, sizes_of, whole
 from .pruning import Parent, Parents
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..results import PageResult
     from .chunks import Piece
     from .location import Method
+
+
+MOST_PAGES = 10_000  # of one record
 
 
 class Finding(NamedTuple):
@@ -58,10 +61,11 @@ class Search:
         """The pages that the chunk's metadata names."""
         if self.table.spans:
             return list(dict.fromkeys(span.page for span in self.table.spans))
-        if "page" not in self.chunk.metadata:
+        page = page_of(self.chunk.metadata)
+        if page is None:
             return []
-        page = whole(self.chunk.metadata["page"])
-        return list(range(page, max(whole(self.chunk.metadata.get("page_last")), page) + 1))
+        last = whole(self.chunk.metadata.get("page_last"))
+        return list(range(page, last + 1)) if page < last < page + MOST_PAGES else [page]
 
     def _findings(self) -> Iterator[Finding]:
         """From the cheapest on: a generator, so that what costs more is not done in vain."""
@@ -69,18 +73,20 @@ class Search:
         if self._all_stand():
             unchanged = self.table.is_of(self.chunk.text) or self._anchors.says_only(rows)
             yield Finding("rows", rows, unchanged and self.table.of != DOUBTFUL)
-        if (found := self._offset()) and found.verified:
-            yield Finding("offset", found.rows, found.sure and self.table.of != DOUBTFUL)
+        said = self._offset()
+        if said and said.verified:
+            yield Finding("offset", said.rows, said.sure and self.table.of != DOUBTFUL)
         if parent := self._parents.of(self.chunk):
             yield self._aligned("alignment", parent)
         if found := self._anchors.search():
-            yield Finding("anchors", found.rows, found.sure and self.table.of != DOUBTFUL)
+            agreed = said is None or said.rows == found.rows
+            yield Finding("anchors", found.rows, found.sure and agreed and self.table.of != DOUBTFUL)
         if parent := self._cached():
             yield self._aligned("cache", parent)
         if self.table.of:  # its own lines, but its text was changed
             yield Finding("rows", self.table.rows, sure=False)
-        elif found := self._offset():
-            yield Finding("offset", found.rows, sure=False)
+        elif said:
+            yield Finding("offset", said.rows, sure=False)
 
     def _all_stand(self) -> bool:
         """Whether the table is that of this very text: a chunk's own, or that of a record which was not split."""

@@ -24,10 +24,9 @@ def to_rich(metadata: Mapping[str, Any], text: str = "") -> dict[str, Any]:
         text: Its text, for ``lines[...]["text"]``; ``""`` there without it.
     """
     rich = dict(metadata)
-    for key in json.loads(rich.pop(BY_NAME, "[]")):
-        rich[key] = json.loads(rich[key])
-    if isinstance(rich.get("fields"), str) and rich["fields"]:
-        rich["fields"] = json.loads(rich["fields"])
+    for key in (*_read(rich.pop(BY_NAME, "[]")), "fields"):
+        if isinstance(rich.get(key), str) and rich[key]:
+            rich[key] = _read(rich[key])
     if "lines" not in rich and "ocr_lines" in rich:
         rich["lines"] = _lines(rich, text)
     return {key: _with_quads(value) if key in ("lines", "fields", "tables") else value for key, value in rich.items()}
@@ -49,6 +48,14 @@ def to_flat(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return flat | ({BY_NAME: json.dumps(named)} if named else {})
 
 
+def _read(text: str) -> Any:
+    """What JSON says; the text itself where a store has cut it short."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _lines(flat: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     return rich_lines(read_table({**flat, "lines": None}).rows, text)
 
@@ -65,7 +72,7 @@ def _with_quads(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: _with_quads(item) for key, item in value.items()}
-    if (quad := found.get("quad")) and not isinstance(quad, Quad):
+    if (quad := found.get("quad")) and not isinstance(quad, Quad) and len(quad) == 4:
         found["quad"] = Quad(*(Point(x, y) for x, y in quad))
     return found
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..render import text_hash
+from ..writing import part_of_line
 from .alignment import Stretch, Text
 from .chunks import Piece, identity, piece
 from .families import Placed, place
@@ -25,7 +26,6 @@ from .line_rows import (
     write_rows,
     write_spans,
 )
-from .writing import part_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

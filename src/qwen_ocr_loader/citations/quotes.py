@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..render import text_hash
+from ..writing import part_of_line
 from .alignment import Text
-from .writing import part_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 ALIKE = 0.8  # of a quote's letters, in the same words in the same order
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff\uac00-\ud7af]+")
 """Numbers, and words of scripts that have spaces between them."""
+_LEFT_OUT = re.compile(r"[\[(]?(?:…|\.\.\.)[\])]?")
+"""What stands in a quote where words of it were left out."""
 SPREAD = 1.5  # times the quote's length: words further apart are no quote
 
 
@@ -43,18 +46,35 @@ def narrowed(text: str, rows: Sequence[Row], quote: str, sizes: Sizes) -> Quoted
         sizes: Of the pages.
     """
     stretches, sure = _found(text, quote)
-    standing = [row for row in rows if row.stands_in(text)]
-    parts = [_part(text, row, stretch, sizes) for stretch in stretches for row in standing]
+    standing = sorted((row for row in rows if row.stands_in(text)), key=lambda row: row.start)
+    parts = [_part(text, row, stretch, sizes) for stretch in stretches for row in _near(standing, stretch)]
     found = tuple(dict.fromkeys(part for part in parts if part))
     return Quoted(found, sure and bool(found))
 
 
+def _near(rows: Sequence[Row], stretch: Stretch) -> Sequence[Row]:
+    """Of lines in order, those that a stretch may be in; lines of a table's cells may overlap."""
+    longest = max((row.length for row in rows), default=0)
+    first = bisect_left(rows, stretch.start - longest, key=lambda row: row.start)
+    return rows[first : bisect_left(rows, stretch.end, key=lambda row: row.start)]
+
+
 def _found(text: str, quote: str) -> tuple[list[Stretch], bool]:
     hay = Text(text)
+    whole = _standing(text, hay, quote)
+    if whole[0] or not _LEFT_OUT.search(quote):
+        return whole
+    parts = [_standing(text, hay, part) for part in _LEFT_OUT.split(quote) if part.strip()]
+    if not all(stretches for stretches, _ in parts):
+        return [], False
+    return [stretch for stretches, _ in parts for stretch in stretches], all(sure for _, sure in parts)
+
+
+def _standing(text: str, hay: Text, quote: str) -> tuple[list[Stretch], bool]:
     if stretches := hay.stretches(quote):
         at_words = _at_words(text, stretches)
         return at_words or stretches, len(at_words) == 1
-    like = hay.words_like(quote, ALIKE)
+    like = hay.words_like(quote, ALIKE, run=None)
     if like and like.stretch.end - like.stretch.start <= SPREAD * len(quote) + 1:
         return [like.stretch], False
     return [], False

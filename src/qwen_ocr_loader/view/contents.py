@@ -6,6 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..draw import disputed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,7 @@ def contents(page: ReadPage) -> dict[str, Any]:
                 "end": units(line.end),
                 "confidence": _rate(line.confidence),
                 "quad": _numbers(line.quad),
+                "grounded": line.grounded,
             }
             for line in result.lines
         ],
@@ -41,12 +44,14 @@ def contents(page: ReadPage) -> dict[str, Any]:
                 "value": _finite(field.value),
                 "confidence": _rate(field.confidence),
                 "quad": _numbers(field.quad),
+                "places": [_numbers(place.quad) for place in field.places if place.page == result.page],
                 "problems": list(field.problems),
             }
             for name, field in result.fields.items()
         ],
         "tables": [{"rows": table.rows, "quad": _numbers(table.quad)} for table in result.tables],
         "formulas": result.formulas,
+        "doubts": [{"name": what, "value": words, "quad": _numbers(quad)} for what, words, quad in disputed(result)],
     }
 
 
@@ -71,6 +76,10 @@ def _about(result: PageResult) -> str:
         parts[0] = "the PDF's own text"
     if result.confidence is not None:
         parts.append(f"confidence {result.confidence:.2f}")
+    if result.agreement is not None:
+        parts.append(f"{result.agreement.witness} agrees on {result.agreement.score:.0%} of the words")
+    if result.needs_review:
+        parts.append("to be looked at")
     return " · ".join(filter(None, parts))
 
 

@@ -30,6 +30,11 @@ function corners(numbers) {
   return [[left, top], [right, top], [right, bottom], [left, bottom]];
 }
 
+/** The boxes of a thing: of a field's value that stands on several lines, one a line. */
+function placesOf({ quad, places = [] }) {
+  return places.length ? places : quad ? [quad] : [];
+}
+
 /** The part of a line from one fraction of its length to another. */
 function partOf(quad, from, to) {
   const [a, b, c, d] = corners(quad);
@@ -69,9 +74,9 @@ class Page {
     return this.data.text;
   }
 
-  /** What has a box or a row: lines, fields, tables. */
+  /** What has a box or a row: lines, fields, tables, doubts. */
   things(kind) {
-    return { line: this.data.lines, field: this.data.fields, table: this.data.tables }[kind];
+    return { line: this.data.lines, field: this.data.fields, table: this.data.tables, doubt: this.data.doubts }[kind];
   }
 
   build() {
@@ -109,12 +114,13 @@ class Page {
     if (!this.isShown) return;
     const order = shape("g", { class: "order" });
     const boxes = [];
-    for (const kind of ["table", "line", "field"]) {
+    for (const kind of ["table", "line", "field", "doubt"]) {
       this.things(kind).forEach((thing, index) => {
-        if (!thing.quad) return;
-        const step = kind === "line" ? ` ${stepOf(thing.confidence)}` : "";
-        boxes.push(this.polygon(thing.quad, `${kind}${step}`, { "data-kind": kind, "data-index": index }));
-        if (kind === "line") order.append(this.numberOf(thing, index));
+        const step = kind === "line" ? ` ${stepOf(thing.confidence)}${thing.grounded ? " grounded" : ""}` : "";
+        for (const quad of placesOf(thing)) {
+          boxes.push(this.polygon(quad, `${kind}${step}`, { "data-kind": kind, "data-index": index }));
+        }
+        if (kind === "line" && thing.quad) order.append(this.numberOf(thing, index));
       });
     }
     this.drawing.replaceChildren(...this.matchShapes(), ...boxes, order);
@@ -156,7 +162,8 @@ class Page {
   /** Mark one box, or none, as the one that is pointed at. */
   light(kind, index) {
     for (const lit of this.drawing.querySelectorAll(".lit")) lit.classList.remove("lit");
-    if (kind) this.drawing.querySelector(`[data-kind="${kind}"][data-index="${index}"]`)?.classList.add("lit");
+    if (!kind) return;
+    for (const box of this.drawing.querySelectorAll(`[data-kind="${kind}"][data-index="${index}"]`)) box.classList.add("lit");
   }
 }
 

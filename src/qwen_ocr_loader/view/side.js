@@ -64,7 +64,7 @@ function renderTabs(page) {
 /** Lines as rows, and what stands between them; the whole text where there are no lines. */
 function textRows(page) {
   const { lines, text, formulas } = page.data;
-  const rows = [];
+  const rows = doubtCards(page);
   let at = 0;
   lines.forEach((line, index) => {
     const between = text.slice(at, Math.max(at, line.start));
@@ -119,6 +119,15 @@ function fieldCards(page) {
   return cards.length ? cards : [make("p", "empty", "No fields were asked for, or none are on this page.")];
 }
 
+/** What a witness does not bear out. */
+function doubtCards(page) {
+  return page.data.doubts.map((doubt, index) => {
+    const card = makeCard("doubt", index, doubt.name, null);
+    card.append(valueOf(doubt.value));
+    return card;
+  });
+}
+
 function valueOf(value) {
   if (value === null || value === "") return make("div", "value none", "not on the page");
   if (typeof value !== "object") {
@@ -141,11 +150,11 @@ function fieldOn(page, index) {
   const box = page.data.lines[index]?.quad;
   if (!box) return -1;
   const span = (quad, axis) => corners(quad).map((point) => point[axis]).sort((a, b) => a - b);
-  return page.data.fields.findIndex(({ quad }) => quad && [0, 1].every((axis) => {
-    const [line, field] = [span(box, axis), span(quad, axis)];
-    const middle = (field[0] + field[3]) / 2;
+  return page.data.fields.findIndex((field) => placesOf(field).some((quad) => [0, 1].every((axis) => {
+    const [line, value] = [span(box, axis), span(quad, axis)];
+    const middle = (value[0] + value[3]) / 2;
     return line[0] <= middle && middle <= line[3];
-  }));
+  })));
 }
 
 const inWords = (value) => (value === null ? "" : String(value));

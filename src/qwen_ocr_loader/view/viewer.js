@@ -98,7 +98,7 @@ function say(page, kind, index) {
   said.hidden = !thing;
   if (!thing) return;
   const words = kind === "line" ? pages[page].text.slice(thing.start, thing.end) : (thing.name ?? `Table ${index + 1}`);
-  const value = kind === "field" && typeof thing.value !== "object" ? `: ${thing.value}` : "";
+  const value = thing.name && typeof thing.value !== "object" ? `: ${thing.value}` : "";
   said.textContent = words + value;
 }
 
@@ -125,7 +125,7 @@ stage.addEventListener("click", (event) => {
   const thing = thingAt(event.target);
   if (!thing) return point(-1, "", -1);
   setCurrent(thing.page);
-  const wanted = { line: "text", field: "fields", table: "tables" }[thing.kind];
+  const wanted = { line: "text", doubt: "text", field: "fields", table: "tables" }[thing.kind];
   if (wanted !== tab && !isNarrow()) showTab(wanted);
   point(thing.page, thing.kind, thing.index, true)?.scrollIntoView({ block: "nearest" });
 });
@@ -141,7 +141,7 @@ byId("panel").addEventListener("pointerleave", () => {
 
 byId("panel").addEventListener("click", (event) => {
   const thing = thingAt(event.target);
-  const quad = thing && pages[current].things(thing.kind)[thing.index].quad;
+  const [quad] = thing ? placesOf(pages[current].things(thing.kind)[thing.index]) : [];
   if (!quad || String(getSelection())) return;
   if (isNarrow()) showTab("page");
   goTo(current, quad);

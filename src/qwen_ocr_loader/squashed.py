@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Level = Literal["solid", "letters"]
+_CLUSTER = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
+"""A letter with its accents or voice marks, or a Korean syllable: the same, written as one character or as several."""
 
 
 class Squashed(NamedTuple):
@@ -39,7 +42,7 @@ def squashed(text: str, level: Level) -> Squashed:
     Args:
         text: Any.
         level: ``solid``: without white space; ``letters``: letters and digits only, small, wide
-            and narrow forms the same.
+            and narrow forms the same, accents composed or not.
     """
     kept = _solid(text) if level == "solid" else _letters(text)
     letters, places = [], []
@@ -56,13 +59,16 @@ def _solid(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _letters(text: str) -> Iterator[tuple[str, int]]:
-    for place, letter in enumerate(text):
-        for small in _small(letter):
+    clusters: Iterable[tuple[int, str]] = enumerate(text)
+    if not text.isascii():
+        clusters = ((match.start(), match.group()) for match in _CLUSTER.finditer(text))
+    for place, cluster in clusters:
+        for small in _small(cluster):
             yield small, place
 
 
 @lru_cache(maxsize=1 << 14)
-def _small(letter: str) -> str:
-    if letter.isascii():
-        return letter.lower() if letter.isalnum() else ""
-    return "".join(c for c in unicodedata.normalize("NFKC", letter).casefold() if c.isalnum())
+def _small(cluster: str) -> str:
+    if cluster.isascii():
+        return cluster.lower() if cluster.isalnum() else ""
+    return "".join(c for c in unicodedata.normalize("NFKC", cluster).casefold() if c.isalnum())
