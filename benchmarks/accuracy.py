@@ -3,8 +3,9 @@
     pip install -e '.[local]' rapidfuzz apted lxml
     python benchmarks/accuracy.py --data ../shared/data/dev --out predictions/
 
-Every page is recognised (``text_layer="never"``). A document with a page that cannot be read gets no prediction: it is
-named under the table, left out of the averages, and the exit code is 1.
+Every page is recognised (``text_layer="never"``). Fields and tables are asked for where the truth has them: the names
+of its fields where those were asked for, all that are printed elsewhere. A document with a page that cannot be read
+gets no prediction: it is named under the table, left out of the averages, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from statistics import fmean
 from typing import Any
 
 from qwen_ocr_loader import PageResult, Reader
+from qwen_ocr_loader.fields.merging import merged_fields
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data" / "dev"))
 PDF_DPI = 150  # of the page images that the truth of PDF documents is drawn on, where it has quads
 METRICS = ("word_f1", "line_f1", "line_f1_loose", "order", "cer_nospace", "cer", "line_text_acc")
+STRUCTURE = ("field_f1", "field_anls", "field_value_anls", "teds_s", "teds")
 STOCK = {"word_f1": 0.835, "line_f1": 0.875, "line_f1_loose": 0.942, "order": 0.750, "cer_nospace": 0.213}
 """RapidOCR 3 as it comes, its lines in raster order, on the same documents."""
 
@@ -44,7 +47,9 @@ def main() -> int:
     print(f"{len(cases)} documents, {sum(case['pages'] for case in cases)} pages, {time.monotonic() - started:.0f} s\n")
     script = data.parent / "score.py"
     if script.exists():
-        print(table([case for case in cases if _prediction(args.out, case).exists()], score(script, data, args.out)))
+        read, scores = [case for case in cases if _prediction(args.out, case).exists()], score(script, data, args.out)
+        print(table(read, scores))
+        print(f"\n{structure_table(read, scores)}")
         print("\nn: documents read; each figure is the mean over those whose truth allows it.")
     else:
         print(f"no {script.name} beside {data.name}/: predictions written to {args.out}, nothing scored")
@@ -74,7 +79,8 @@ def _predict(case: Case, data: Path, args: argparse.Namespace) -> list[str]:
     target = _prediction(args.out, case)
     target.unlink(missing_ok=True)
     started = time.monotonic()
-    reader = Reader(engine=args.engine, text_layer="never", on_error="skip", pages=f"1-{case['pages']}")
+    wanted = {"text_layer": "never", "on_error": "skip", "pages": f"1-{case['pages']}", **_asked(case, data)}
+    reader = Reader(engine=args.engine, **wanted)
     pages = list(reader.read(data / case["file"]))
     failures = [f"{case['id']}: {failure.error}" for failure in reader.report.failures]
     if not failures and len(pages) != case["pages"]:
@@ -83,6 +89,18 @@ def _predict(case: Case, data: Path, args: argparse.Namespace) -> list[str]:
         target.write_text(json.dumps(prediction(pages, case.get("image_size")), ensure_ascii=False), "utf-8")
     print(f"{time.monotonic() - started:6.1f} s  {case['id']}", file=sys.stderr)
     return failures
+
+
+def _asked(case: Case, data: Path) -> dict[str, Any]:
+    """The options that ask for what the document is judged by."""
+    metrics = case.get("metrics", ())
+    asked: dict[str, Any] = {}
+    if "tables" in metrics:
+        asked["task"] = ["advanced_recognition", "table_parsing"]
+    if "fields" in metrics:
+        truth = json.loads((data / case["gt"]).read_text("utf-8"))
+        asked["fields"] = dict.fromkeys(truth["fields"], "") if truth["fields_mode"] == "schema" else "all"
+    return asked
 
 
 def _prediction(folder: Path, case: Case) -> Path:
@@ -103,7 +121,21 @@ def prediction(pages: Sequence[PageResult], image_size: Sequence[Any] | None) ->
         for line in page.lines
     ]
     text = "\n".join(page.text for page in pages)
-    return {"text": text, "lines": lines, "fields": {}, "tables": [], "formulas": []}
+    tables = [table.html for page in pages for table in page.tables]
+    return {"text": text, "lines": lines, "fields": fields(pages), "tables": tables, "formulas": []}
+
+
+def fields(pages: Sequence[PageResult]) -> dict[str, str]:
+    """A document's fields as the scorer takes them: a name that is printed again gets a space more each time."""
+    named: dict[str, str] = {}
+    for name, found in merged_fields([page.fields for page in pages]).items():
+        for value in found.value if isinstance(found.value, list) else [found.value]:
+            key = name
+            while key in named:
+                key += " "
+            if value is not None:
+                named[key] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return named
 
 
 def _pixels(page: PageResult, quad: Any, image_size: Sequence[Any] | None) -> list[float] | None:
@@ -137,9 +169,23 @@ def table(cases: Sequence[Case], scores: Mapping[str, Scores]) -> str:
     for name in ("all", *sorted({case["category"] for case in cases})):
         chosen = [scores[case["id"]] for case in cases if name in ("all", case["category"])]
         rows.append((f"**{name}**" if name == "all" else name, str(len(chosen)), _means(chosen)))
-    head = ("", "n", *METRICS)
+    return _written(rows, METRICS)
+
+
+def structure_table(cases: Sequence[Case], scores: Mapping[str, Scores]) -> str:
+    """The means of fields and tables, by category; n: documents judged by them."""
+    rows = []
+    for name in sorted({case["category"] for case in cases}):
+        chosen = [scores[case["id"]] for case in cases if name == case["category"]]
+        if judged := [found for found in chosen if set(STRUCTURE) & set(found)]:
+            rows.append((name, str(len(judged)), _means(judged)))
+    return _written(rows, STRUCTURE)
+
+
+def _written(rows: Iterable[tuple[str, str, Callable[[str], float | None]]], metrics: Sequence[str]) -> str:
+    head = ("", "n", *metrics)
     lines = [_row(head), _row(("---", *["---:"] * (len(head) - 1)))]
-    lines += [_row((name, count, *(_figure(mean(metric)) for metric in METRICS))) for name, count, mean in rows]
+    lines += [_row((name, count, *(_figure(mean(metric)) for metric in metrics))) for name, count, mean in rows]
     return "\n".join(lines)
 
 

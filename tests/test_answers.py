@@ -76,6 +76,12 @@ def test_location_is_believed_before_rotate_rect():
     assert answer.lines[0].quad.bounds == pytest.approx((0.1, 0.1, 0.2, 0.12))
 
 
+def test_a_letter_alone_stands_upright_though_its_box_is_tall():
+    answer = words({"text": "1", "location": [480, 160, 494, 160, 494, 190, 480, 190]})
+    assert answer.lines[0].quad
+    assert answer.lines[0].quad.top_left == pytest.approx((0.48, 0.16))
+
+
 def test_a_location_that_is_no_box_leaves_the_rectangle():
     answer = words({"text": "level", "location": [100, 100, 100, 100], "rotate_rect": [150, 110, 100, 20, 0]})
     assert answer.lines[0].quad

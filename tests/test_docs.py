@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from qwen_ocr_loader.testing import LOADER_RULES, READER_RULES
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -21,3 +23,17 @@ def test_links_lead_somewhere():
     for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_conformance_page_has_the_kits_rules(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS.parent / "benchmarks"))
+    import conformance
+
+    text = (DOCS / "conformance.md").read_text()
+    assert conformance.HEAD in text, "run python benchmarks/conformance.py --write"
+    assert conformance.HOW in text
+    assert conformance.rule_table() in text
+    for rules, title in [(LOADER_RULES, "LangChain loaders"), (READER_RULES, "LlamaIndex readers")]:
+        table = text.partition(f"### {title}\n")[2].partition("\n\n- ")[0]
+        assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [rule.name for rule in rules]
+    assert not re.findall(r"^- `QwenOCR.* [1-9]\d* failed", text, re.MULTILINE)

@@ -15,10 +15,11 @@ from qwen_ocr_loader.draw import Overlay
 from qwen_ocr_loader.errors import SourceError
 from qwen_ocr_loader.geometry import Quad
 from qwen_ocr_loader.page_pictures import page_image
-from qwen_ocr_loader.palette import FIELD, STEPS, TABLE, UNRATED, step
-from qwen_ocr_loader.results import Field, Line, PageResult, Table
+from qwen_ocr_loader.palette import DOUBT, FIELD, STEPS, TABLE, UNRATED, step
+from qwen_ocr_loader.results import Agreement, Field, Line, PageResult, Place, Table
 
 BOX = Quad.from_box(0.2, 0.2, 0.8, 0.3)
+PROBES = ((0.5, 0.25), (0.5, 0.4), (0.5, 0.55), (0.5, 0.85))
 
 
 def sheet(**parts) -> PageResult:
@@ -110,6 +111,36 @@ def test_fields_and_tables_have_colours_of_their_own():
     assert is_near(dominant(Overlay(sheet(tables=(Table("", (), BOX),))).tables()), TABLE)
 
 
+def test_a_field_is_drawn_on_each_of_its_lines_on_this_page():
+    below, away = Quad.from_box(0.2, 0.5, 0.8, 0.6), Quad.from_box(0.2, 0.8, 0.8, 0.9)
+    places = (Place((), "a", BOX), Place((), "b", below), Place((), "c", away, page=1))
+    overlay = Overlay(sheet(fields={"": Field("a b", Quad.around([BOX, below]), places=places)})).fields()
+    image = overlay.image
+    marked = [image.getpixel((round(x * image.width), round(y * image.height))) for x, y in PROBES]
+    assert [pixel != (255, 255, 255) for pixel in marked] == [True, False, True, False]
+
+
+def test_a_grounded_box_is_dashed():
+    def share(**more):
+        """How much of the upper edge is a line; in its gaps there is the tint."""
+        page = sheet(lines=(replace(line(0.99), **more),))
+        return (np.asarray(Overlay(page, Image.new("RGB", (400, 300))).lines().image)[60, 90:310, 2] > 99).mean()
+
+    assert share() == 1
+    assert 0.4 < share(grounded=True) < 0.8
+
+
+def test_doubts_are_framed_where_words_were_left_out_and_on_the_line_of_invented_ones():
+    said = PageResult(0, 400, 300, "px", "one two", lines=(Line("one two", 0, 7, BOX),))
+    left_out = Agreement("w", 0.5, left_out=(Line("x", 7, 7, BOX),))
+    invented = Agreement("w", 0.5, invented=(Line("two", 4, 7),))
+    nowhere = Agreement("w", 0.5, invented=(Line("", 7, 7),))
+    for agreement in (left_out, invented):
+        assert is_near(dominant(Overlay(replace(said, agreement=agreement)).doubts()), DOUBT)
+    for agreement in (nowhere, None):
+        assert colors(Overlay(replace(said, agreement=agreement)).doubts().image) == {"#ffffff"}
+
+
 def test_a_name_that_the_font_has_no_letters_for_is_drawn_as_a_number():
     def drawn(name):
         return Overlay(sheet(fields={name: Field("1", BOX)})).fields().image.tobytes()
@@ -123,7 +154,7 @@ def test_a_name_that_the_font_has_no_letters_for_is_drawn_as_a_number():
 def test_each_call_gives_the_overlay_back_and_the_picture_handed_over_stays_as_it_was():
     before = Image.new("RGB", (400, 300), "white")
     overlay = Overlay(sheet(lines=(line(0.5),)), before)
-    assert overlay.lines().fields().tables().order() is overlay
+    assert overlay.lines().fields().tables().order().doubts() is overlay
     assert colors(before) == {"#ffffff"}
     assert overlay.image.size == before.size
 

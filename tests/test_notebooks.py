@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("langchain_rag", "llama_index_rag")
+RAG = ("langchain_rag", "llama_index_rag")
+PICTURES = {"langchain_rag": 5, "llama_index_rag": 5, "citations": 9, "receipts_to_dataframe": 4}
 
 CITED = {
     "report.pdf, page 1": "least depth of 8.4 metres",
@@ -28,6 +29,32 @@ ALSO_CITED = {
     "langchain_rag": {"berth_form.jpg, page 1": "Draught\t1.90 m"},
     "llama_index_rag": {"receipt.jpg, page 1": "Smoked trout bagel\t9.80"},
 }
+LOCATED = (
+    "whole quay, which is deeper than at any time since the survey of 1998.\n",
+    "Crane, one lift\tyard\t75.00\n",
+    "1 x Smoked trout bagel\t9.80\n",
+    "method: rows   exact: True   quoted: True\npage 3, whole line: True   'The reserve fund stands at 212,750",
+    "regions on pages [2, 3], exact: True",
+    "rows | True | The | busiest day was the second of August",
+    "split_with_boxes  exact: 10 of 10   ['rows']",
+    "quoted: True   exact: True   1 regions",
+    "quoted: False  exact: False  9 regions   'Der Reservefonds",
+    "exact: False, 9 regions\n",
+    "exact: True, 4 regions\n",
+    "method: page, exact: False, 1 regions",
+)
+CHECKED = (
+    "10 pages of 9 files, 0 failures",
+    "7 of 9 receipts need no person",
+    "Eisenwaren Brandt GmbH          88213",
+    "海风茶业有限公司     2026090317",
+    "2026-09-03  177.77  1113.40         False",
+    "does not add up: items[].amount is 291.50, not 219.50",
+    "does not add up: items[].amount is 146.72, not 6.72",
+    "05_chandlery_wrong_sum.jpg   291.50   219.50      72.00",
+    "09_hotel_two_pages.pdf       364.00   364.00       0.00",
+)
+MARKED = ["yellow"] * 6 + ["orange", "yellow", "orange"]
 NOTHING_LEFT = {"langchain_rag": "'num_added': 0, 'num_updated': 0, 'num_skipped': 1", "llama_index_rag": "0 new nodes"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|tmp|usr|opt|var|mnt|Users|private)/|[A-Z]:\\\\")
 
@@ -42,11 +69,7 @@ sys.addaudithook(_refuse)
 """
 
 
-@pytest.fixture(params=NAMES)
-def name(request):
-    return request.param
-
-
+@pytest.mark.parametrize("name", RAG)
 def test_runs_offline_and_cites_the_answers(name, tmp_path):
     notebook = _executed(name, tmp_path)
     printed = _printed(notebook)
@@ -56,21 +79,44 @@ def test_runs_offline_and_cites_the_answers(name, tmp_path):
         )
     assert NOTHING_LEFT[name] in printed
     _, *cited_pages = _pictures(notebook)  # the first is the sheet of scans
-    assert [_has_a_mark(picture) for picture in cited_pages] == [True] * 4
+    assert None not in map(_mark, cited_pages)
 
 
+def test_citations_are_located_marked_and_doubted_offline(tmp_path):
+    notebook = _executed("citations", tmp_path)
+    printed = _printed(notebook)
+    assert [fact for fact in LOCATED if fact not in printed] == []
+    assert [_mark(picture) for picture in _pictures(notebook)] == MARKED
+
+
+def test_receipts_become_a_checked_table_offline(tmp_path):
+    notebook = _executed("receipts_to_dataframe", tmp_path)
+    printed = _printed(notebook)
+    assert [fact for fact in CHECKED if fact not in printed] == []
+    assert len(_pictures(notebook)) == PICTURES["receipts_to_dataframe"]
+    html = "".join(output.get("data", {}).get("text/html", "") for output in _outputs(notebook))
+    assert html.count('<img style="height: 1.4em" src="data:image/jpeg;base64,') == 9 * 5  # a picture of every value
+    assert html.count("⚠") == 2
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_is_committed_as_it_runs(name):
     """With outputs, small, without errors, warnings or this machine's paths."""
     path = ROOT / "notebooks" / f"{name}.ipynb"
     assert path.stat().st_size < 600_000
     notebook = nbformat.read(path, 4)
     printed = _printed(notebook)
-    assert all(fact in printed for fact in (CITED | ALSO_CITED[name]).values())
-    assert len(_pictures(notebook)) == 5
+    assert [fact for fact in _facts(name) if fact not in printed] == []
+    assert len(_pictures(notebook)) == PICTURES[name]
     assert not MACHINE_PATH.search(printed)
     assert "Warning" not in printed
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
+
+
+def _facts(name):
+    known = {"citations": LOCATED, "receipts_to_dataframe": CHECKED}
+    return known.get(name) or (CITED | ALSO_CITED[name]).values()
 
 
 def _executed(name, folder):
@@ -82,7 +128,7 @@ def _executed(name, folder):
             cell.outputs = []
     notebook.cells.insert(0, nbformat.v4.new_code_cell(NO_NETWORK))
     where = {"metadata": {"path": str(folder / "notebooks")}}
-    return nbclient.NotebookClient(notebook, timeout=300, resources=where).execute()
+    return nbclient.NotebookClient(notebook, timeout=300, resources=where, coalesce_streams=True).execute()
 
 
 def _outputs(notebook):
@@ -90,8 +136,8 @@ def _outputs(notebook):
 
 
 def _printed(notebook):
-    return "\n".join(
-        output.get("text") or output.get("data", {}).get("text/plain", "") for output in _outputs(notebook)
+    return "".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "") + "\n" for output in _outputs(notebook)
     )
 
 
@@ -100,8 +146,10 @@ def _pictures(notebook):
     return [Image.open(io.BytesIO(base64.b64decode(data))) for data in encoded if data]
 
 
-def _has_a_mark(picture):
-    """The pages are gray, the mark is not: red without blue."""
-    red, _, blue = picture.convert("RGB").split()
+def _mark(picture):
+    """The colour of the mark, if there is one: the pages are gray, marks are not, being red without blue."""
+    red, green, blue = picture.convert("RGB").split()
     coloured = ImageChops.subtract(red, blue).point(lambda value: 255 * (value > 60))
-    return coloured.getbbox() is not None
+    if not coloured.getbbox():
+        return None
+    return "yellow" if ImageStat.Stat(ImageChops.subtract(red, green), coloured).mean[0] < 60 else "orange"

@@ -96,12 +96,13 @@ def test_single_mode_keeps_every_page_and_line_findable(tiff):
     (record,) = made(tiff, mode="single", engine=FakeEngine({0: SAID, 1: "two\nlines"}))
     assert record.text == "Total\t9.80\n\ftwo\nlines\n\fPage 3"
     spans = json.loads(record.metadata["page_spans"])
-    assert [record.text[start : start + length] for _, start, length in spans] == [
+    assert [record.text[start : start + length] for _, start, length, *_ in spans] == [
         "Total\t9.80",
         "two\nlines",
         "Page 3",
     ]
     assert [page for page, *_ in spans] == [0, 1, 2]
+    assert [tuple(sizes) for _, _, _, *sizes in spans] == [(60, 40)] * 3
     rows = json.loads(record.metadata["ocr_lines"])
     assert [record.text[row[0] : row[0] + row[1]] for row in rows] == ["Total", "9.80", "Page 3"]
 

@@ -22,13 +22,13 @@ from qwen_ocr_loader.geometry import Quad
 from qwen_ocr_loader.page_pictures import Pictures
 from qwen_ocr_loader.palette import FIELD, MARK, STEPS, TABLE, UNRATED
 from qwen_ocr_loader.report import Origin, ReadPage
-from qwen_ocr_loader.results import Field, Line, PageResult, Table
+from qwen_ocr_loader.results import Agreement, Field, Line, PageResult, Place, Table
 from qwen_ocr_loader.view import view, write_view
 from qwen_ocr_loader.view.contents import as_script, contents
 from qwen_ocr_loader.view.html import SCRIPTS
 
 HOSTILE = "{{style}}{{script}}{{pages}}</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>&lt;\u2028\"'"
-BOX = Quad.from_box(0.1, 0.1, 0.5, 0.2)
+BOX, BELOW = Quad.from_box(0.1, 0.1, 0.5, 0.2), Quad.from_box(0.1, 0.3, 0.5, 0.4)
 
 
 class Elements(HTMLParser):
@@ -125,7 +125,23 @@ def test_offsets_are_those_a_browser_counts():
     spans = [units[2 * line["start"] : 2 * line["end"]].decode("utf-16-le") for line in told["lines"]]
     assert spans == ["one", "two"]
     assert told["lines"][0]["quad"] == [0.1, 0.1, 0.5, 0.2]
-    assert told["lines"][1] == {"start": 12, "end": 15, "confidence": None, "quad": None}
+    assert told["lines"][1] == {"start": 12, "end": 15, "confidence": None, "quad": None, "grounded": False}
+
+
+def test_a_field_has_the_places_on_this_page_and_doubts_have_their_words_and_boxes():
+    lines = (Line("one", 0, 3, BOX, grounded=True), Line("two", 4, 7, BELOW))
+    places = (Place((), "one", BOX), Place((), "two", BELOW), Place((), "three", BOX, page=1))
+    agreement = Agreement("w", 0.5, (Line("lost", 3, 3, BELOW),), (Line("wo", 5, 7), Line("x", 99, 99)), doubtful=True)
+    told = contents(read_page(lines=lines, fields={"a": Field("one two", BOX, places=places)}, agreement=agreement))
+    below = [0.1, 0.3, 0.5, 0.4]
+    assert [line["grounded"] for line in told["lines"]] == [True, False]
+    assert told["fields"][0]["places"] == [[0.1, 0.1, 0.5, 0.2], below]
+    assert told["doubts"] == [
+        {"name": "left out", "value": "lost", "quad": below},
+        {"name": "invented", "value": "wo", "quad": below},
+        {"name": "invented", "value": "x", "quad": None},
+    ]
+    assert told["about"].endswith("w agrees on 50% of the words · to be looked at")
 
 
 def test_numbers_that_json_does_not_know_are_told_in_words():
@@ -245,6 +261,15 @@ def test_draw_writes_a_picture_a_page(tiff, tmp_path, capsys):
     with Image.open(tmp_path / "out/boxes" / names[0]) as image:
         assert image.size == (60, 40)
         assert len(image.getcolors(10_000)) > 3
+
+
+def test_draw_never_writes_over_what_it_has_written(tiff, tmp_path, capsys):
+    for name in ("a.tiff", "a-1.tiff", "A.tiff"):
+        (tmp_path / name).write_bytes(tiff.read_bytes())
+    names = [str(tmp_path / name) for name in ("a.tiff", "a.tiff", "a-1.tiff", "A.tiff")]
+    assert main(["draw", *names, "-e", "fake", "-p", "1-2", "-o", "out"]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == len(capsys.readouterr().out.split()) == 8
+    assert len({path.name.casefold() for path in (tmp_path / "out").iterdir()}) == 8
 
 
 def test_draw_can_be_told_what(tiff, tmp_path):

@@ -14,7 +14,7 @@ from PIL import Image
 from draw_images import noisy, write
 from qwen_ocr_loader.geometry import Quad
 from qwen_ocr_loader.report import Origin, ReadPage
-from qwen_ocr_loader.results import Field, Line, PageResult, Table
+from qwen_ocr_loader.results import Agreement, Field, Line, PageResult, Place, Table
 from qwen_ocr_loader.view.contents import contents
 from qwen_ocr_loader.view.html import Encoded, frame, page_block
 
@@ -175,6 +175,21 @@ def test_fields_and_tables_stand_at_the_side_tied_to_their_boxes(show):
     assert tab.locator("#panel table tr").all_inner_texts() == ["Day\tBoats", "1\t40"]
     tab.hover("#panel .card")
     assert lit_boxes(tab) == ["table0"]
+
+
+def test_a_field_on_two_lines_and_what_a_witness_disputes_are_tied_to_their_boxes(show):
+    first, second = (line.quad for line in sheet().page.result.lines[:2])
+    places = (Place((), "opened", first), Place((), "in spring", second))
+    fields = {"Opened": Field("opened in spring", Quad.around([first, second]), places=places)}
+    agreement = Agreement("w", 0.9, (Line("LOST", 0, 0, Quad.from_box(0.1, 0.8, 0.4, 0.85)),), (Line("in", 19, 21),))
+    tab = show(sheet(fields=fields, agreement=agreement))
+    tab.hover("#panel .card >> nth=0")
+    assert lit_boxes(tab) == ["field0", "field0"]
+    tab.keyboard.press("1")
+    assert tab.locator("#panel .card").all_inner_texts() == ["left out\nLOST", "invented\nin"]
+    tab.hover("#panel .card >> nth=1")
+    assert lit_boxes(tab) == ["doubt1"]
+    assert "w agrees on 90% of the words" in tab.inner_text("#about")
 
 
 def test_colours_tell_how_sure_a_line_is_and_the_legend_leaves_only_some(show):
@@ -375,7 +390,9 @@ ATTACKS = (
 def test_nothing_from_a_document_runs(show):
     fields = {words: Field({words: [words, {words: words}]}, problems=(words,)) for words in ATTACKS}
     rows = tuple((words, words) for words in ATTACKS)
+    disputed = tuple(Line(words, 0, 0, Quad.from_box(0.1, 0.1, 0.2, 0.2)) for words in ATTACKS)
     parts = {"fields": fields, "tables": (Table(ATTACKS[0], rows),), "formulas": ATTACKS}
+    parts["agreement"] = Agreement(ATTACKS[0], 0.5, disputed, disputed, doubtful=True)
     attacked = sheet(rows=ATTACKS, **parts)
     page = attacked.page._replace(origin=Origin(ATTACKS[1], ATTACKS[1]), label=ATTACKS[0])
     tab = show(Sheet(page, attacked.picture))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ocr_loader import Quad
-from qwen_ocr_loader.citations.writing import part_of_line, widened
+from qwen_ocr_loader.writing import part_of_line, widened
 
 LINE = Quad.from_box(0.0, 0.4, 1.0, 0.5)
 PAGE = (600.0, 800.0)

@@ -4,8 +4,9 @@
 >>> for page in Reader(engine="local").read("scan.pdf"):
 ...     print(page.page, page.text)
 
-LangChain's loader is in ``qwen_ocr_loader.langchain``, LlamaIndex's reader in ``qwen_ocr_loader.llama_index``. The
-names below load their modules when they are first used.
+LangChain's loader is in ``qwen_ocr_loader.langchain``, LlamaIndex's reader in ``qwen_ocr_loader.llama_index``, marked
+pages in ``qwen_ocr_loader.highlight``, the viewer in ``qwen_ocr_loader.view``. The names below load their modules when
+they are first used.
 """
 
 from importlib import import_module
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .citations import locate, split_with_boxes
     from .download import Download
+    from .draw import Overlay
     from .engines.base import Engine, Scan
     from .engines.dashscope import DashScopeEngine
     from .engines.fake import FakeEngine
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from .errors import EngineError, MissingDependency, OCRError, SourceError
     from .geometry import Point, Quad
     from .options import Options
-    from .pace import Retry
+    from .pace import RateLimit, Retry
     from .reader import Reader
     from .report import ReadPage, Report
     from .results import Field, Line, PageResult, Table, Usage
@@ -43,9 +46,11 @@ __all__ = [
     "OCRError",
     "OpenAIEngine",
     "Options",
+    "Overlay",
     "PageResult",
     "Point",
     "Quad",
+    "RateLimit",
     "ReadPage",
     "Reader",
     "Report",
@@ -54,11 +59,15 @@ __all__ = [
     "SourceError",
     "Table",
     "Usage",
+    "locate",
+    "split_with_boxes",
 ]
 
 _HOMES = {
     "batch": ("Batch",),
+    "citations": ("locate", "split_with_boxes"),
     "download": ("Download",),
+    "draw": ("Overlay",),
     "engines.base": ("Engine", "Scan"),
     "engines.dashscope": ("DashScopeEngine",),
     "engines.fake": ("FakeEngine",),
@@ -67,7 +76,7 @@ _HOMES = {
     "errors": ("EngineError", "MissingDependency", "OCRError", "SourceError"),
     "geometry": ("Point", "Quad"),
     "options": ("Options",),
-    "pace": ("Retry",),
+    "pace": ("RateLimit", "Retry"),
     "reader": ("Reader",),
     "report": ("ReadPage", "Report"),
     "results": ("Field", "Line", "PageResult", "Table", "Usage"),

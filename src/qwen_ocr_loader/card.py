@@ -23,8 +23,12 @@ def card(page: PageResult) -> str:
     said = [f"<b>Page {page.page + 1}</b>", escape(page.engine), f"{len(page.lines)} lines"]
     if page.confidence is not None:
         said.append(f"confidence {page.confidence:.2f}")
+    if page.agreement is not None:
+        said.append(f"{escape(page.agreement.witness)} agrees on {page.agreement.score:.0%}")
     if page.truncated:
         said.append("cut off")
+    if page.needs_review:
+        said.append("⚠ to be looked at")
     head = f'<div style="opacity:.75;margin-bottom:6px">{" · ".join(filter(None, said))}</div>'
     body = f'<div style="flex:1;min-width:0;overflow-wrap:anywhere">{_fields(page)}{_text(page)}</div>'
     return f'<div style="max-width:760px">{head}<div style="display:flex;gap:16px">{_drawing(page)}{body}</div></div>'

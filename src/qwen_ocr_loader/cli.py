@@ -24,6 +24,7 @@ from .cli_pages import (
     sources_of,
     tell,
     write_pages,
+    write_review,
 )
 from .cli_pictures import add_pictures
 from .engines import engine_factories
@@ -85,6 +86,7 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
     _add_reading(parser)
     add("-f", "--format", choices=FORMATS, default="text", help="of the output (default: %(default)s)")
     add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    add("--review", action="store_true", help="instead of the pages, list what of their fields to look at")
     add("--on-error", choices=get_args(ErrorPolicy), default="skip", help="of a page or file (default: %(default)s)")
     add("--max-cost", type=float, metavar="AMOUNT", help="send no page that could take the cost above this")
 
@@ -135,7 +137,11 @@ def _read(asked: argparse.Namespace) -> int:
     reader = _reader(asked)
     with output_to(asked.output) as out:
         one = len(asked.sources) == 1 and not Path(asked.sources[0]).is_dir()
-        write_pages(reader.pages(sources_of(asked)), asked.format, out, one=one)
+        pages = reader.pages(sources_of(asked))
+        if asked.review:
+            write_review(pages, reader.options.fields, asked.format, out)
+        else:
+            write_pages(pages, asked.format, out, one=one)
     return tell(reader.report)
 
 

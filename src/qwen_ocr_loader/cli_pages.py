@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 from .download import Download
 from .errors import OCRError
-from .options import Options, Rasterizer, TextLayerPolicy
+from .fields.completion import of_file
+from .fields.model import is_model
+from .fields.review import Item, review_fields, review_page
+from .options import Options, Rasterizer, TextForm, TextLayerPolicy
+from .preprocess.steps import STEPS
 from .render import markdown
 from .tasks import TASKS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from .report import Failure, ReadPage, Report
+    from .report import Failure, Origin, ReadPage, Report
 
 MOST_PLACES = 20
 """Pages listed under one message."""
@@ -41,12 +46,14 @@ def add_reading(parser: argparse.ArgumentParser, engines: str = ENGINES) -> None
     add("--region", help="of the key, for engines dashscope and openai: beijing, singapore or virginia")
     add("--base-url", metavar="URL", help="of the server, for engines dashscope and openai")
     add("--prompt", help="a prompt of your own instead of a task")
-    add("--fields", help="all, or a JSON file with names and descriptions of the fields wanted")
+    add("--fields", help="all, a JSON file with names and descriptions, or a pydantic model as module:Model")
     add("-p", "--pages", help="for example 1,3-5,9-")
     add("--password", help="for encrypted PDFs")
     add("--text-layer", choices=get_args(TextLayerPolicy), help=f"(default: {DEFAULTS.text_layer})")
+    add("--text-format", choices=get_args(TextForm), help="for every page (default: as it comes)")
     add("--dpi", type=int, help=f"of rendered PDF pages (default: {DEFAULTS.dpi})")
     add("--rasterizer", choices=get_args(Rasterizer), help=f"(default: {DEFAULTS.rasterizer})")
+    add("--preprocess", action="append", choices=STEPS, help="once or several times: what is done to pictures first")
     add("--glob", help=f"which files of a folder (default: {DEFAULTS.glob})")
     add("--allow-private", action="store_true", help="let URLs point into private networks")
     add("--no-progress", action="store_true", help="no progress bar, also in a terminal")
@@ -62,8 +69,10 @@ def page_options(asked: argparse.Namespace) -> dict[str, Any]:
         "pages": asked.pages,
         "password": asked.password,
         "text_layer": asked.text_layer,
+        "text_format": asked.text_format,
         "dpi": asked.dpi,
         "rasterizer": asked.rasterizer,
+        "preprocess": asked.preprocess,
         "on_error": asked.on_error,
         "glob": asked.glob,
         "download": Download(allow_private=asked.allow_private),
@@ -102,13 +111,30 @@ def _placed_engines() -> dict[str, Any]:
 
 
 def _schema(given: str | None) -> Any:
-    """``all``, or what the JSON file holds."""
+    """``all``, what the JSON file holds, or the class that ``module:Model`` names."""
     if given is None or given == "all":
         return given
+    module, colon, name = given.rpartition(":")
+    if colon and name.isidentifier() and not Path(given).exists():
+        return _model(module, name)
     try:
         return json.loads(Path(given).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"--fields {given}: want 'all' or a JSON file ({error})") from error
+        raise ValueError(f"--fields {given}: want 'all' or a JSON file, or module:Model ({error})") from error
+
+
+def _model(module: str, name: str) -> Any:
+    """A class of a module, which may lie in the folder the command is typed in."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"--fields {module}:{name}: there is no such class ({error})") from error
+    finally:
+        sys.path.pop(0)
+    if not is_model(found):
+        raise ValueError(f"--fields {module}:{name} is no pydantic model (version 2)")
+    return found
 
 
 def sources_of(asked: argparse.Namespace) -> list[Any]:
@@ -153,6 +179,47 @@ def write_pages(pages: Iterable[ReadPage], form: str, out: TextIO, *, one: bool)
 
 def _as_dict(pages: list[ReadPage]) -> dict[str, Any]:
     return {"source": pages[0].origin.name, "pages": [page.result.to_dict() for page in pages]}
+
+
+def write_review(pages: Iterable[ReadPage], fields: Any, form: str, out: TextIO) -> None:
+    """What a person should look at: rows of text, tab by tab, or JSON; how many of how many files to stderr.
+
+    Args:
+        pages: As read, those of a file together.
+        fields: The option; a file's fields are merged and checked as a whole.
+        form: One of ``FORMATS``.
+        out: Where to.
+    """
+    count, doubtful, rows = 0, 0, list[dict[str, Any]]()
+    if form in ("text", "markdown"):
+        print("file", *Item._fields, sep="\t", file=out)
+    for _, group in groupby(pages, key=lambda page: id(page.origin)):
+        origin, items = _of_file(list(group), fields)  # kept, so that the next one has another id
+        count, doubtful = count + 1, doubtful + bool(items)
+        for item in items:
+            row = {"file": origin.name, **item.to_dict()}
+            match form:
+                case "json":
+                    rows.append(row)
+                case "jsonl":
+                    print(json.dumps(row, ensure_ascii=False), file=out, flush=True)
+                case _:
+                    print(*map(_cell, row.values()), sep="\t", file=out, flush=True)
+    if form == "json":
+        print(json.dumps(rows, ensure_ascii=False, indent=1), file=out)
+    print(f"to be looked at: {doubtful} of {count} files", file=sys.stderr)
+
+
+def _of_file(pages: Sequence[ReadPage], fields: Any) -> tuple[Origin, list[Item]]:
+    """Which file it is, and what to look at in it."""
+    parts = [page.part for page in pages if page.part is not None]
+    merged = of_file(parts, fields).fields if parts else {}
+    return pages[0].origin, [item for page in pages for item in review_page(page.result)] + list(review_fields(merged))
+
+
+def _cell(value: Any) -> str:
+    """A row's cell on one line; a box as its numbers."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else " ".join(str(value).split())
 
 
 def tell(report: Report) -> int:

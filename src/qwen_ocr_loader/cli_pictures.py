@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from contextlib import closing
+from itertools import chain, count
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     AddOptions = Callable[[argparse.ArgumentParser], None]
     MakeReader = Callable[[argparse.Namespace], Reader]
 
-KINDS = ("tables", "lines", "fields", "order")
+KINDS = ("tables", "lines", "fields", "order", "doubts")
 """What can be drawn, in that order."""
 
 
@@ -60,14 +60,14 @@ def _view(asked: argparse.Namespace) -> int:
     reader: Reader = asked.make_reader(asked)
     target = asked.output or f"{_stem(asked.sources[0])}.html"
     with _pictures(asked) as pictures, output_to(target) as out, closing(_pages(reader, asked, pictures)) as pages:
-        count = write_view(pages, out, pictures)
-    print(f"{target}: {count} page{'s' * (count != 1)}")
+        written = write_view(pages, out, pictures)
+    print(f"{target}: {written} page{'s' * (written != 1)}")
     return tell(reader.report)
 
 
 def _draw(asked: argparse.Namespace) -> int:
     reader: Reader = asked.make_reader(asked)
-    folder, names = Path(asked.output), Counter[str]()
+    folder, taken = Path(asked.output), set[str]()
     with _pictures(asked) as pictures, closing(_pages(reader, asked, pictures)) as pages:
         for page in pages:
             if page.error is not None:
@@ -76,7 +76,7 @@ def _draw(asked: argparse.Namespace) -> int:
             for kind in KINDS:
                 if kind in (asked.only or KINDS):
                     getattr(overlay, kind)()
-            print(_saved(overlay, folder, f"{_stem(page.origin.name)}-{page.result.page + 1}", names))
+            print(_saved(overlay, folder, f"{_stem(page.origin.name)}-{page.result.page + 1}", taken))
     return tell(reader.report)
 
 
@@ -89,11 +89,12 @@ def _pictures(asked: argparse.Namespace) -> Pictures:
     return Pictures(password=asked.password)
 
 
-def _saved(overlay: Overlay, folder: Path, name: str, names: Counter[str]) -> Path:
+def _saved(overlay: Overlay, folder: Path, name: str, taken: set[str]) -> Path:
     """Files of one name in several folders, or a page asked for twice, get a number each."""
-    names[name] += 1
-    again = f"-{names[name]}" if names[name] > 1 else ""
-    path = folder / f"{name}{again}.png"
+    names = chain([name], (f"{name}-{again}" for again in count(2)))
+    free = next(one for one in names if one.casefold() not in taken)  # some file systems know no case
+    taken.add(free.casefold())
+    path = folder / f"{free}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return overlay.save(path)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from .geometry import Quad
 from .page_pictures import page_image
-from .palette import FIELD, TABLE, step
+from .palette import DOUBT, FIELD, TABLE, step
 from .report import ReadPage
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
     from PIL.ImageFont import ImageFont as BitmapFont
 
-    from .geometry import Quad
     from .results import PageResult
     from .source import SourceLike
 
@@ -26,11 +26,36 @@ _PAPER = 1400
 """Pixels of the longer side of a blank sheet."""
 
 
+class Disputed(NamedTuple):
+    """Words on which a witness does not agree.
+
+    Attributes:
+        what: ``"left out"`` of the text, or ``"invented"``.
+        words: These.
+        quad: Where they are printed, or the line of the text that they stand in; None where that is not known.
+    """
+
+    what: str
+    words: str
+    quad: Quad | None
+
+
+def disputed(page: PageResult) -> Iterator[Disputed]:
+    """What the page's witness does not bear out."""
+    if page.agreement is None:
+        return
+    for words in page.agreement.left_out:
+        yield Disputed("left out", words.text, words.quad)
+    for words in page.agreement.invented:
+        around = (line.quad for line in page.lines if line.start < words.end and words.start < line.end)
+        yield Disputed("invented", words.text, next(around, None))
+
+
 class Overlay:
     """Boxes, numbers and names drawn over a page.
 
     >>> for page in Reader().pages("scan.pdf"):
-    ...     Overlay(page).lines().fields().tables().order().save()
+    ...     Overlay(page).lines().fields().tables().order().doubts().save()
 
     In a notebook it shows itself.
 
@@ -61,18 +86,30 @@ class Overlay:
         self._unit = max(self.image.size) / 700  # a thin line's width: what looks the same at every size
 
     def lines(self) -> Self:
-        """A box round each line, coloured by its confidence (see ``palette.STEPS``)."""
+        """A box round each line, coloured by its confidence (see ``palette.STEPS``); dashed where it is grounded."""
         for line in self.page.lines:
             if line.quad is not None:
-                self._outline(line.quad, step(line.confidence).color)
+                self._outline(line.quad, step(line.confidence).color, dashed=line.grounded)
         return self
 
     def fields(self) -> Self:
-        """A box round each field's value, and its name."""
+        """A box round each field's value, on several lines one a line, and its name; ``!`` where it has problems."""
         for at, (name, field) in enumerate(self.page.fields.items()):
-            if field.quad is not None:
-                self._outline(field.quad, FIELD, wide=1.6)
-                self._tag(field.quad, name if _is_drawable(name) else f"field {at + 1}", FIELD)
+            places = [place.quad for place in field.places if place.page == self.page.page]
+            quads = places or ([] if field.quad is None else [field.quad])
+            for quad in quads:
+                self._outline(quad, FIELD, wide=1.6)
+            if quads:
+                said = name if _is_drawable(name) else f"field {at + 1}"
+                self._tag(quads[0], f"{said} !" if field.problems else said, FIELD)
+        return self
+
+    def doubts(self) -> Self:
+        """A box round words that a witness read and the text lacks, and round lines with words it found nowhere."""
+        for what, _, quad in disputed(self.page):
+            if quad is not None:
+                self._outline(quad, DOUBT, wide=2)
+                self._tag(quad, what, DOUBT)
         return self
 
     def tables(self) -> Self:
@@ -126,10 +163,25 @@ class Overlay:
         self.image.save(stream, "PNG")
         return stream.getvalue()
 
-    def _outline(self, quad: Quad, color: str, *, wide: float = 1.0, fill: int = 26) -> None:
+    def _outline(self, quad: Quad, color: str, *, wide: float = 1.0, fill: int = 26, dashed: bool = False) -> None:
         corners = quad.to_pixels(*self.image.size)
         self._pen.polygon(corners, _rgba(color, fill), None)
-        self._pen.line([*corners, *corners[:2]], _rgba(color, 220), max(1, round(wide * self._unit)), joint="curve")
+        width = max(1, round(wide * self._unit))
+        if dashed:
+            self._dashes(quad, _rgba(color, 220), width)
+        else:
+            self._pen.line([*corners, *corners[:2]], _rgba(color, 220), width, joint="curve")
+
+    def _dashes(self, quad: Quad, color: tuple[int, ...], width: int) -> None:
+        """The long sides in pieces, with gaps between them."""
+        box = quad.bounds.scaled(*self.image.size)
+        count = max(2, round(max(box.width, box.height) / (12 * self._unit)))
+        for at in range(count):
+            a, b, c, d = quad.part(at / count, (at + 0.6) / count).to_pixels(*self.image.size)
+            self._pen.line([a, b], color, width)
+            self._pen.line([d, c], color, width)
+        for first, last in ((quad.top_left, quad.bottom_left), (quad.top_right, quad.bottom_right)):
+            self._pen.line(Quad(first, last, last, first).to_pixels(*self.image.size)[:2], color, width)
 
     def _badge(self, quad: Quad, text: str, color: str) -> None:
         """A small plate that ends where the text starts."""

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from .engines import Scan
+    from .fields.completion import PageFields
     from .once import Bills, Reading
+    from .preprocess import WayBack
     from .prices import Money
     from .report import Origin
     from .results import PageResult
@@ -42,7 +44,10 @@ class Job(NamedTuple):
     result: PageResult | None = None
     error: OCRError | None = None
     expected: Decimal = Decimal(0)  # what it may cost
+    seen: PageResult | None = None  # what a witness read on it
+    part: PageFields | None = None  # what it gives to the fields of its file, once its result is finished
     digests: tuple[str, ...] = ()  # of its pictures, where there is a cache
+    back: WayBack | None = None  # from its scan, where that was turned, to the page as delivered
     key: str = ""  # of its result in the cache
     cached: bool = False
     instead: str = ""  # the error for which another engine than the first read it
@@ -54,14 +59,18 @@ class Job(NamedTuple):
         """The job, read."""
         return self._replace(
             scan=None,
-            result=reading.result,
+            result=self.delivered(reading.result),
             error=reading.error,
-            key=reading.key,
+            key="" if self.back else reading.key,  # what is kept stands on the turned picture
             cached=reading.cached,
             instead=reading.instead,
             bills=reading.bills,
             seconds=seconds,
         )
+
+    def delivered(self, result: PageResult | None) -> PageResult | None:
+        """What was read on its scan, as it stands on the page that was delivered."""
+        return self.back.result(result) if self.back and result else result
 
     @property
     def usage(self) -> Usage:

@@ -75,6 +75,15 @@ class Quad(NamedTuple):
             raise ValueError(f"a quad has 4 corners, not {len(points)}")
         return cls(*points)
 
+    @classmethod
+    def around(cls, quads: Sequence[Quad]) -> Quad:
+        """The upright quad around all of them; one alone is itself."""
+        if len(quads) == 1:
+            return quads[0]
+        boxes = [quad.bounds for quad in quads]
+        left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+        return cls.from_box(left, top, max(box.right for box in boxes), max(box.bottom for box in boxes))
+
     @property
     def bounds(self) -> Box:
         """The smallest upright box around the quad."""
@@ -321,6 +330,24 @@ class Transform(NamedTuple):
         ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
         return min(xs), min(ys), max(xs), max(ys)
 
+    @classmethod
+    def turning(cls, degrees: float, size: tuple[float, float], onto: tuple[float, float]) -> Transform:
+        """A picture of that size turned clockwise (y down), its middle laid on the middle of one of size ``onto``.
+
+        ``turning(-degrees, onto, size)`` is the way back.
+        """
+        turn, (x, y), (u, v) = math.radians(degrees), size, onto
+        cos, sin = round(math.cos(turn), 15), round(math.sin(turn), 15)  # so quarter turns are exact
+        return cls(cos, sin, -sin, cos, (u - cos * x + sin * y) / 2, (v - sin * x - cos * y) / 2)
+
+    def quad(self, quad: Quad) -> Quad:
+        """A quad, as fractions of a picture, moved to another, as fractions of that one and kept within it.
+
+        Its corners keep their order: it still starts where its text does.
+        """
+        a, b, c, d, e, f = self
+        return Quad(*(Point(_unit(a * x + c * y + e), _unit(b * x + d * y + f)) for x, y in quad))
+
 
 @dataclass(frozen=True, slots=True)
 class TextFrame:
@@ -336,6 +363,20 @@ class TextFrame:
     height: float
     angle: float = 0.0
     leftward: bool = False
+
+    def turn(self, left: float, top: float) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """The matrix from the page to this frame (not mirrored), with (left, top) of the frame as its origin."""
+        turn = math.radians(self.angle)
+        cos, sin = math.cos(turn), math.sin(turn)
+        return (cos, sin, -left), (-sin, cos, -top)
+
+    def quad(self, box: Box) -> Quad:
+        """A box of this frame (not mirrored) on the page."""
+        turn = math.radians(self.angle)
+        cos, sin = math.cos(turn), math.sin(turn)
+        left, top, right, bottom = box
+        corners = (left, top), (right, top), (right, bottom), (left, bottom)
+        return Quad.from_pixels([(cos * x - sin * y, sin * x + cos * y) for x, y in corners], self.width, self.height)
 
     def boxes(self, quads: Iterable[Quad]) -> list[Box]:
         """Each quad's upright box in this frame: not around its corners, but as wide and high as its sides are long."""

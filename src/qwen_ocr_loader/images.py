@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .frames import Frames
+    from .geometry import Quad
     from .original import Source
     from .results import Unit
 
@@ -107,6 +108,10 @@ class ImagePage:
     height: float
     unit: Unit = "px"
     text_layer: None = None
+
+    def rules(self) -> tuple[Quad, ...]:
+        """None: they are among its pixels."""
+        return ()
 
     def image(self) -> PageImage:
         """Decode it.

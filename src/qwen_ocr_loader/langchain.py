@@ -1,7 +1,8 @@
-"""LangChain's door: ``QwenOCRLoader`` and ``QwenOCRBlobParser``, thin over ``Reader``."""
+"""LangChain's door: ``QwenOCRLoader``, ``QwenOCRBlobParser`` and ``ocr_document`` for agents, thin over ``Reader``."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Unpack
 
 from .errors import MissingDependency
@@ -18,17 +19,19 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Generator, Iterator
 
     from langchain_core.documents.base import Blob
+    from langchain_core.tools import BaseTool
 
+    from .agent_tool import Answer, DocumentTool, ToolArgs
     from .batch import Batch
     from .options import OptionArgs
     from .render import Record
     from .report import Report
     from .source import SourceLike
 
-__all__ = ["QwenOCRBlobParser", "QwenOCRLoader", "batch_documents"]
+__all__ = ["QwenOCRBlobParser", "QwenOCRLoader", "batch_documents", "ocr_document"]
 
 
 class QwenOCRLoader(BaseLoader):
@@ -145,6 +148,72 @@ def batch_documents(batch: Batch, *, wait: bool = False) -> Generator[Document]:
     """
     for record in batch_records(batch, wait=wait):
         yield _document(record)
+
+
+class _Calls:
+    """``DocumentTool`` with LangChain's outputs and errors."""
+
+    def __init__(self, tool: DocumentTool) -> None:
+        self._tool = tool
+
+    def read(self, file: str, pages: str = "", start: int = 0) -> tuple[str, list[Document]]:
+        with _tool_errors():
+            return _output(self._tool.read({"file": file, "pages": pages, "start": start}))
+
+    async def aread(self, file: str, pages: str = "", start: int = 0) -> tuple[str, list[Document]]:
+        with _tool_errors():
+            return _output(await self._tool.aread({"file": file, "pages": pages, "start": start}))
+
+
+@contextmanager
+def _tool_errors() -> Iterator[None]:
+    from langchain_core.tools import ToolException
+
+    from .agent_tool import Refused
+
+    try:
+        yield
+    except Refused as refused:
+        raise ToolException(str(refused)) from refused
+
+
+def _output(answer: Answer) -> tuple[str, list[Document]]:
+    return answer.text, [_document(record) for record in answer.records]
+
+
+def ocr_document(**settings: Unpack[ToolArgs]) -> BaseTool:
+    """A tool for agents, ``ocr_document(file, pages="", start=0)``: a document's text with a box for every line.
+
+    >>> agent = create_agent(model, tools=[ocr_document(root="inbox", engine="local")])
+
+    An answer is bounded and says which call gives the rest. Its artifact is the Documents of the pages, as
+    ``QwenOCRLoader`` makes them: ``highlight(document, quote)`` shows what the agent cites. What cannot be read comes
+    back as text that says what to do, with ``status="error"``.
+
+    Args:
+        **settings: As described in ``DocumentTool`` and ``Options``: ``root="."``, the folder whose files may be read,
+            None for any; ``urls=False``; ``max_pages=5`` and ``max_chars=12_000`` an answer; ``engine`` and the others.
+            Pages read last are kept in memory, so that going on costs nothing; ``cache=`` keeps more.
+
+    Raises:
+        TypeError: An unknown setting, or one that is not for tools.
+        ValueError: A value that no setting takes.
+    """
+    from langchain_core.tools import StructuredTool  # here, as it doubles the time that importing a loader takes
+
+    from .agent_tool import DESCRIPTION, NAME, DocumentTool, Question, explained
+
+    calls = _Calls(DocumentTool.of(settings))
+    return StructuredTool(
+        name=NAME,
+        description=DESCRIPTION,
+        args_schema=Question,
+        func=calls.read,
+        coroutine=calls.aread,
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+        handle_validation_error=explained,
+    )
 
 
 def _document(record: Record) -> Document:

@@ -61,7 +61,7 @@ def compose(
 
 
 def _pieces(boxes: Sequence[TextBox], width: float, height: float) -> list[Piece]:
-    frame = TextFrame(width, height, _angle(boxes, width, height), _is_leftward(boxes))
+    frame = TextFrame(width, height, text_angle(boxes, width, height), _is_leftward(boxes))
     pieces = []
     for number, (box, (x0, y0, x1, y1)) in enumerate(zip(boxes, frame.boxes(box.quad for box in boxes), strict=True)):
         # What is turned against the page (a title down its side) is read where it starts.
@@ -71,7 +71,7 @@ def _pieces(boxes: Sequence[TextBox], width: float, height: float) -> list[Piece
     return pieces
 
 
-def _angle(boxes: Sequence[TextBox], width: float, height: float) -> float:
+def text_angle(boxes: Sequence[TextBox], width: float, height: float) -> float:
     """Direction of most of the text, by characters, in degrees clockwise."""
     angles = [_direction(box, width, height) for box in boxes]
     if not any(angles):

@@ -1,4 +1,4 @@
-"""LlamaIndex's door: ``QwenOCRReader``, thin over ``Reader``."""
+"""LlamaIndex's door: ``QwenOCRReader``, and ``ocr_document`` for agents, thin over ``Reader``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Unpack
 
+from .agent_tool import DESCRIPTION, NAME, Answer, DocumentTool, Question, Refused, ToolArgs
 from .download import Download
 from .engine_settings import engine_from_dict, engine_to_dict, settings_from_dict, settings_to_dict
 from .errors import MissingDependency
@@ -17,6 +18,7 @@ from .render import arecords, batch_records, excluded, records
 try:
     from llama_index.core.readers.base import BasePydanticReader
     from llama_index.core.schema import Document
+    from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
     from pydantic import PrivateAttr, model_serializer
 except ImportError as error:
     raise MissingDependency(
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from .report import Report
     from .source import SourceLike
 
-__all__ = ["AttachBoxes", "QwenOCRReader", "batch_documents"]
+__all__ = ["AttachBoxes", "QwenOCRReader", "batch_documents", "ocr_document"]
 
 SUFFIXES = (
     *(".pdf", ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
@@ -181,6 +183,73 @@ def batch_documents(batch: Batch, *, wait: bool = False) -> Generator[Document]:
     """
     for record in batch_records(batch, wait=wait):
         yield _document(record, {})
+
+
+def ocr_document(**settings: Unpack[ToolArgs]) -> FunctionTool:
+    """A tool for agents, ``ocr_document(file, pages="", start=0)``: a document's text with a box for every line.
+
+    >>> agent = FunctionAgent(tools=[ocr_document(root="inbox", engine="local")], llm=llm)
+
+    An answer is bounded and says which call gives the rest. Its ``raw_output`` is the Documents of the pages, as
+    ``QwenOCRReader`` makes them: ``highlight(document, quote)`` shows what the agent cites. What cannot be read comes
+    back as text that says what to do, with ``is_error``.
+
+    Args:
+        **settings: As described in ``DocumentTool`` and ``Options``: ``root="."``, the folder whose files may be read,
+            None for any; ``urls=False``; ``max_pages=5`` and ``max_chars=12_000`` an answer; ``engine`` and the others.
+            Pages read last are kept in memory, so that going on costs nothing; ``cache=`` keeps more.
+
+    Raises:
+        TypeError: An unknown setting, or one that is not for tools.
+        ValueError: A value that no setting takes.
+    """
+    calls = _Calls(DocumentTool.of(settings))
+    about = ToolMetadata(DESCRIPTION, NAME, Question)
+    return FunctionTool(calls.read, about, calls.aread, callback=_as_it_is, async_callback=_aas_it_is)
+
+
+class _Calls:
+    """``DocumentTool`` with LlamaIndex's outputs."""
+
+    def __init__(self, tool: DocumentTool) -> None:
+        self._tool = tool
+
+    def read(self, *args: Any, **asked: Any) -> ToolOutput:
+        asked = _by_name(args) | asked
+        try:
+            return _output(asked, self._tool.read(asked))
+        except Refused as refused:
+            return _refusal(asked, refused)
+
+    async def aread(self, *args: Any, **asked: Any) -> ToolOutput:
+        asked = _by_name(args) | asked
+        try:
+            return _output(asked, await self._tool.aread(asked))
+        except Refused as refused:
+            return _refusal(asked, refused)
+
+
+def _by_name(args: Iterable[Any]) -> dict[str, Any]:
+    return dict(zip(Question.model_fields, args, strict=False))
+
+
+def _output(asked: dict[str, Any], answer: Answer) -> ToolOutput:
+    documents = [_document(record, {}) for record in answer.records]
+    return ToolOutput(NAME, answer.text, raw_input={"args": (), "kwargs": asked}, raw_output=documents)
+
+
+def _refusal(asked: dict[str, Any], refused: Refused) -> ToolOutput:
+    said = str(refused)
+    return ToolOutput(NAME, said, raw_input={"args": (), "kwargs": asked}, raw_output=said, is_error=True)
+
+
+def _as_it_is(output: ToolOutput) -> ToolOutput:
+    """FunctionTool takes a finished output from its callback only: of what a function gives it keeps the text."""
+    return output
+
+
+async def _aas_it_is(output: ToolOutput) -> ToolOutput:
+    return output
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _LANGUAGE = r"(?:json|html|latex|tex|markdown|md|text|txt|plaintext|plain|xml|csv)"
 _OPENING = re.compile(rf"\s*```+(?:(?i:{_LANGUAGE})(?![\w-])[ \t]*\n?|[\w+-]*[ \t]*\n|(?=[\[{{<\\$]))")
+_MOST_FENCES = 100  # one in another: a reply of nothing but fences must end
 _FENCE_LINE = re.compile(r"^[ \t]*`{3,9}[ \t]*([\w+-]*)", re.MULTILINE)
 _INNER = re.compile(r"(?<!`)`{3,9}(?i:html|latex|tex)(?![\w-])[ \t]*\n?(.*?)(?:\n?`{3,9}|\Z)", re.DOTALL)
 
@@ -36,14 +37,16 @@ def unfenced(text: str) -> str:
     Models close a fence in the middle of a line, open two, or forget to close one (Qwen-OCR's documented example of
     advanced_recognition ends in ``]}`` and three backticks).
     """
-    opening = _OPENING.match(text)
-    if not opening:
-        return text
-    body = text[opening.end() :]
-    closed = without_closing(body)
-    if _OPENING.match(closed):
-        return unfenced(closed if closed.rstrip().endswith("```") else body)
-    return text if _reaches_out(closed) else closed
+    for _ in range(_MOST_FENCES):
+        opening = _OPENING.match(text)
+        if not opening:
+            break
+        body = text[opening.end() :]
+        closed = without_closing(body)
+        if not _OPENING.match(closed):
+            return text if _reaches_out(closed) else closed
+        text = closed if closed.rstrip().endswith("```") else body
+    return text
 
 
 def without_closing(body: str) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from .download import Download
 from .errors import SourceError, did_you_mean
+from .fields.schema import schema_of
 from .pace import checked_limit
-from .schema import schema_of
+from .preprocess.steps import in_order
 from .tasks import EXTRACTION, PROMPT, TEXT_TASKS, Task, parse_tasks
 
 if TYPE_CHECKING:
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from pydantic import BaseModel
+
     from .cache import ByteStore, Cache
     from .engines import Engine
     from .pace import Limiter, RateLimit
+    from .preprocess.steps import Step
     from .report import PageEvent
 
 TextLayerPolicy = Literal["auto", "never", "only"]
 Rasterizer = Literal["pdfium", "pdf2image"]
 Mode = Literal["page", "single"]
 MetadataForm = Literal["flat", "rich"]
+TextForm = Literal["markdown"]
 ErrorPolicy = Literal["raise", "skip", "placeholder"]
 
 DEFAULT_TASK = "advanced_recognition"
@@ -38,6 +43,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "metadata": get_args(MetadataForm),
     "on_error": get_args(ErrorPolicy),
 }
+_OPTIONAL = {"witness": ("local", "nobody"), "text_format": ("markdown", "the text as it came")}
+"""Option to the one value it takes besides None, and to what None stands for."""
 _RANGE = re.compile(r"\s*(?:(\d+)|(\d+)?\s*-\s*(\d+)?)\s*")
 
 
@@ -47,12 +54,15 @@ class OptionArgs(TypedDict, total=False):
     engine: str | Engine | Sequence[str | Engine]
     task: str | Sequence[str]
     prompt: str | None
-    fields: Literal["all"] | Mapping[str, Any] | None
+    fields: Literal["all"] | Mapping[str, Any] | type[BaseModel] | None
+    witness: Literal["local"] | None
     pages: str | None
     password: str | None
     text_layer: TextLayerPolicy
+    text_format: TextForm | None
     dpi: int
     rasterizer: Rasterizer
+    preprocess: Step | Sequence[Step]
     mode: Mode
     pages_delimiter: str
     metadata: MetadataForm
@@ -80,14 +90,23 @@ class Options:
         task: One of the seven tasks, or several, merged into one result a page.
         prompt: A free prompt to a model, instead of a task's own. With a ``task`` other than the default one, both are
             sent, which models before qwen3.5-ocr answer by the task alone.
-        fields: ``"all"``, or a schema (names to descriptions, nested up to 3 levels): adds
-            key_information_extraction, and the keys ``fields`` and ``field.<name>`` to the metadata.
+        fields: ``"all"``, a schema (names to descriptions, nested up to 3 levels), or a pydantic model (its aliases and
+            descriptions are the schema, and it validates): adds key_information_extraction, and the keys ``fields``,
+            ``needs_review`` and ``field.<name>`` to the metadata.
+        witness: ``"local"``: the local engine (or the page's own sound text) reads every page beside the engine. Its
+            lines give boxes to replies that have none, and it says how far it bears the reply out: the metadata keys
+            ``agreement`` and ``needs_review``.
         pages: ``"1,3-5,9-"``, 1-based, in that order; None for all.
         password: For encrypted PDFs.
         text_layer: ``"auto"`` takes a PDF page's own text where it is sound; ``"never"`` recognises every page;
             ``"only"`` takes whatever text there is and recognises nothing.
+        text_format: ``"markdown"`` writes every page in Markdown, whoever read it and in whatever format; None leaves
+            the text as it came. What is in the cache serves both.
         dpi: Resolution PDF pages are rendered at; a full-page scan is never rendered above its own.
         rasterizer: ``"pdfium"``, or ``"pdf2image"`` (Poppler).
+        preprocess: What is done to a page's picture before any engine gets it: ``"orient"`` (a page that lies on its
+            side or its head is turned), ``"deskew"``, ``"denoise"``, ``"equalize"``, or several of these. Boxes refer
+            to the page as delivered all the same. Takes the packages of ``[local]``, about half a second a page.
         mode: ``"page"`` gives a Document a page, ``"single"`` one a file, its pages joined by ``pages_delimiter``.
         pages_delimiter: Between pages in ``mode="single"``.
         metadata: ``"flat"`` (scalars only, for any vector store) or ``"rich"`` (lines, fields and tables as objects
@@ -119,12 +138,15 @@ class Options:
     engine: str | Engine | Sequence[str | Engine] = "auto"
     task: str | Sequence[str] = DEFAULT_TASK
     prompt: str | None = None
-    fields: Literal["all"] | Mapping[str, Any] | None = None
+    fields: Literal["all"] | Mapping[str, Any] | type[BaseModel] | None = None
+    witness: Literal["local"] | None = None
     pages: str | None = None
     password: str | None = field(default=None, repr=False)
     text_layer: TextLayerPolicy = "auto"
+    text_format: TextForm | None = None
     dpi: int = 200
     rasterizer: Rasterizer = "pdfium"
+    preprocess: Step | Sequence[Step] = ()
     mode: Mode = "page"
     pages_delimiter: str = "\n\f"
     metadata: MetadataForm = "flat"
@@ -151,10 +173,7 @@ class Options:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                raise ValueError(f"{name}={value!r}{did_you_mean(str(value), choices)}")
+        self._check_choices()
         for name, least in (("dpi", 18), ("concurrency", 1), ("pages_per_call", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -162,6 +181,7 @@ class Options:
         if self.max_cost is not None and not _is_amount(self.max_cost):
             raise ValueError(f"max_cost={self.max_cost!r}: want an amount of 0 or more, as a number")
         checked_limit(self.rate_limit)
+        in_order(self.preprocess)
         if not self.engines:
             raise ValueError("engine=[]: name at least one")
         self._check_tasks({task.name for task in self.tasks})
@@ -170,14 +190,30 @@ class Options:
                 raise ValueError(f"pages={self.pages!r}: write it as a text, like '1,3-5,9-'")
             _ranges(self.pages)
 
+    def _check_choices(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ValueError(f"{name}={value!r}{did_you_mean(str(value), choices)}")
+        for name, (only, none) in _OPTIONAL.items():
+            if getattr(self, name) not in (None, only):
+                raise ValueError(f"{name}={getattr(self, name)!r}: want {only!r}, or None for {none}")
+
     def _check_tasks(self, names: set[str]) -> None:
         if self.pages_per_call > 1 and DEFAULT_TASK in names:
             raise ValueError(
                 f"pages_per_call={self.pages_per_call}: boxes need a page of their own; pass prompt=, "
                 "or a task other than advanced_recognition"
             )
+        if self.pages_per_call > 1 and self.witness is not None:
+            raise ValueError(f"pages_per_call={self.pages_per_call}: leave out witness=, which reads page by page")
         if self.text_layer == "only" and (self.prompt is not None or names - TEXT_TASKS):
             raise ValueError(f"text_layer='only' recognises nothing, so it leaves nobody to do {', '.join(names)}")
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """``preprocess`` as a list, in the order in which it is done."""
+        return in_order(self.preprocess)
 
     @property
     def engines(self) -> Sequence[str | Engine]:

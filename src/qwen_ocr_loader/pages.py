@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from .geometry import Quad
     from .images import PageImage
     from .page_text import TextLayerUse
     from .pdf import PDFDocument
@@ -52,6 +53,13 @@ class Page(Protocol):
     @property
     def text_layer(self) -> TextLayer | None:
         """The page's own text and whether it can be trusted; None for images, and where it was not asked for."""
+
+    def rules(self) -> tuple[Quad, ...]:
+        """Ruling lines that are drawn on it, as thin quads (fractions 0-1 of the page as displayed); none of images.
+
+        Raises:
+            OCRError: The pages are closed.
+        """
 
     def image(self) -> PageImage:
         """Render or decode it now; from any thread, until its ``Pages`` is closed.
@@ -138,6 +146,10 @@ class PDFPage:
     text_layer: TextLayer | None
     unit: Unit = "pt"
 
+    def rules(self) -> tuple[Quad, ...]:
+        """See ``Page.rules``."""
+        return self.pages.rules(self.number)
+
     def image(self) -> PageImage:
         """Render it; see ``Page.image``."""
         return self.pages.image(self.number)
@@ -185,6 +197,14 @@ class PDFPages:
 
         if workers or (workers is None and len(numbers) > LEAST_PAGES):
             self._ahead = ReadAhead(self._texts, path, self._password, self._text_layer, numbers, workers)
+
+    def rules(self, number: int) -> tuple[Quad, ...]:
+        """Ruling lines of page ``number`` (0-based)."""
+        from .pdf import frame_of
+        from .tables.drawn import drawn_rules
+
+        with self._document.page(number) as page:
+            return drawn_rules(page, frame_of(page))
 
     def image(self, number: int) -> PageImage:
         """Draw page ``number`` (0-based)."""

@@ -1,7 +1,7 @@
 """What colours mean in every picture of a page: how sure a line is, in steps that the colour-blind tell apart, too.
 
 The colours are those of Okabe and Ito (2008, "Color Universal Design"): blue to vermilion, never red against green. The
-viewer's ``view.css`` has the same ones, and draws the lower two steps dashed as well.
+viewer's ``view/viewer.css`` has the same ones, and draws the lower two steps dashed as well.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ STEPS = (
 UNRATED = Step("not rated", 0.0, "#767b84")
 """A line whose engine gave no confidence."""
 
-FIELD, TABLE, MARK, ABOUT = "#b0338f", "#009e73", "#ffd400", "#f08c3a"
-"""A field's value, a table, a citation's lines, and lines that are only about where it came from."""
+FIELD, TABLE, MARK, ABOUT, DOUBT = "#b0338f", "#009e73", "#ffd400", "#f08c3a", "#c1121f"
+"""A field's value, a table, a citation's lines, lines only about where it came from; words a witness disputes."""
 
 
 def step(confidence: float | None) -> Step:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
 from .cache import open_cache
-from .engines import make_engines
+from .engines import installed, make_engine, make_engines
 from .flight import Flight, InFlight, Unfolded
 from .options import OptionArgs, Options
 from .report import Report
@@ -57,6 +57,15 @@ class Reader:
         return self.engines[0]
 
     @cached_property
+    def witness(self) -> Engine | None:
+        """Who reads beside the engines, as ``options.witness`` says.
+
+        Raises:
+            MissingDependency: It is not installed.
+        """
+        return None if self.options.witness is None else installed(make_engine(self.options.witness))
+
+    @cached_property
     def cache(self) -> Cache | None:
         """The cache that ``options.cache`` names."""
         return None if self.options.cache is None else open_cache(self.options.cache)
@@ -97,7 +106,7 @@ class Reader:
     def pages(self, source: SourceLike) -> Generator[ReadPage]:
         """``read`` with what is known about each page's file."""
         run = Run(self, self.options.max_cost)
-        with closing(run.jobs(source)) as jobs, InFlight(run, jobs) as in_flight:
+        with closing(run.finished_jobs(source)) as jobs, InFlight(run, jobs) as in_flight:
             for job in in_flight:
                 yield from run.settle(job)
 
@@ -114,4 +123,4 @@ class Reader:
             UnsupportedTask: The engine cannot do what is asked.
         """
         run = Run(self, self.options.max_cost)
-        return Unfolded(Flight(run, run.jobs(source)), run.settle)
+        return Unfolded(Flight(run, run.finished_jobs(source)), run.settle)

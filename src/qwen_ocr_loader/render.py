@@ -10,7 +10,13 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .fields.completion import of_file
+from .fields.merging import merged_fields
+from .fields.model import is_model
+from .fields.schema import schema_of
+from .fields.validation import Typed
 from .flight import Unfolded
+from .markdown.page import as_markdown
 from .results import scrub
 
 if TYPE_CHECKING:
@@ -28,6 +34,9 @@ Scalar = str | int | float | bool
 PDF_INFO = ("title", "author", "producer", "creator", "creationdate", "moddate")
 SHOWN = ("source", "file_name", "page_label")
 """Keys an embedding model or an LLM may be shown; the others are for programs."""
+
+MOST_PLACES = 100
+"""Places of values within one field in flat metadata, which a store keeps with every Document; rich has all."""
 
 _NAMESPACE = uuid.UUID("5f3d8c1e-6f0b-5f2e-9a54-8f1f0f6f3a11")
 
@@ -51,9 +60,9 @@ class Records:
 
     def __init__(self, reader: Reader) -> None:
         self._options = reader.options
-        self._recipe = _recipe(reader)
+        self._recipe = recipe(reader)
         self._file: list[ReadPage] = []
-        self._ids: Counter[str] = Counter()
+        self._ids: Counter[tuple[str, int, str]] = Counter()
 
     def add(self, page: ReadPage) -> Iterator[Record]:
         """The records that are complete with this page."""
@@ -73,10 +82,9 @@ class Records:
     def _record(self, pages: Sequence[ReadPage]) -> Record:
         text = self._options.pages_delimiter.join(page.result.text for page in pages)
         first = pages[0]
-        what = f"{first.origin.sha256 or first.origin.name}/{first.result.page}/{self._recipe}"
+        what = first.origin.sha256 or first.origin.name, first.result.page, self._recipe
         self._ids[what] += 1
-        again = f"/{self._ids[what]}" if self._ids[what] > 1 else ""  # a copy of a file: a store takes an id once
-        return Record(text, self._metadata(pages), str(uuid.uuid5(_NAMESPACE, what + again)))
+        return Record(text, self._metadata(pages), record_id(*what, copy=self._ids[what]))
 
     def _metadata(self, pages: Sequence[ReadPage]) -> dict[str, Any]:
         options = self._options
@@ -85,7 +93,9 @@ class Records:
         if options.mode == "single":
             metadata |= _of_all(pages, len(options.pages_delimiter))
         if options.fields is not None:
-            metadata |= _fields([page.result for page in pages], options.fields)
+            metadata |= _fields(_merged(pages, options).fields, options.fields)
+        if options.witness is not None:
+            metadata |= _borne_out([page.result for page in pages], details=options.metadata == "rich")
         if options.pages_per_call > 1:
             metadata["page_last"] = pages[-1].result.page if pages[-1].last is None else pages[-1].last
         if len(options.engines) > 1:
@@ -94,7 +104,21 @@ class Records:
             metadata["error"] = next((f"{type(e).__name__}: {e.message}" for e in (p.error for p in pages) if e), "")
         if options.metadata == "rich":
             metadata |= rich([page.result for page in pages], len(options.pages_delimiter))
+            metadata |= _of_model(pages, options)
         return metadata
+
+
+def record_id(content: str, page: int, made_by: str, *, copy: int = 1) -> str:
+    """A record's id, as it can be told before anything is read.
+
+    Args:
+        content: The file's sha256; its name, where it cannot be opened.
+        page: 0-based; the first of several.
+        made_by: The reader's ``recipe``.
+        copy: Which of the files with this content in one run it is, from 1: a store takes an id once.
+    """
+    again = f"/{copy}" if copy > 1 else ""
+    return str(uuid.uuid5(_NAMESPACE, f"{content}/{page}/{made_by}{again}"))
 
 
 def records(reader: Reader, source: SourceLike) -> Generator[Record]:
@@ -182,23 +206,28 @@ def rich(results: Sequence[PageResult], delimiter: int = 0) -> dict[str, Any]:
     ]
     return {
         "lines": lines,
-        "fields": {name: asdict(value) for result in results for name, value in result.fields.items()},
+        "fields": {name: asdict(value) for name, value in merged_fields([page.fields for page in results]).items()},
         "tables": [{**asdict(table), "page": result.page} for result in results for table in result.tables],
     }
 
 
 def markdown(result: PageResult) -> str:
-    """The page as Markdown: as it came where it is Markdown already, else with its line breaks kept."""
-    if result.text_format == "markdown":
-        return result.text
-    return "\n\n".join(block.replace("\n", "  \n") for block in result.text.split("\n\n"))
+    """The page as Markdown, whoever read it and in whatever format."""
+    return as_markdown(result).text
 
 
-def _fields(results: Sequence[PageResult], asked: Mapping[str, Any] | str) -> dict[str, Scalar]:
+def _merged(pages: Sequence[ReadPage], options: Options) -> Typed:
+    """The fields of a record: a page's own, or those of a file, merged and checked as a whole."""
+    parts = [page.part for page in pages if page.part is not None]
+    if len(pages) == 1:
+        return Typed(pages[0].result.fields, pages[0].typed)
+    return of_file(parts, options.fields)
+
+
+def _fields(found: Mapping[str, Field], asked: Any) -> dict[str, Scalar]:
     """``fields`` as JSON, ``needs_review``, and on every record a ``field.<name>`` for each name of the schema."""
-    found = {name: value for result in results for name, value in result.fields.items()}
     written = {name: _field(value) for name, value in found.items()}
-    names = asked if not isinstance(asked, str) else ()
+    names = schema_of(asked) or ()
     return {
         "fields": json.dumps(written, ensure_ascii=False, separators=(",", ":")) if written else "",
         "needs_review": any(value.problems for value in found.values()),
@@ -206,14 +235,38 @@ def _fields(results: Sequence[PageResult], asked: Mapping[str, Any] | str) -> di
     }
 
 
+def _of_model(pages: Sequence[ReadPage], options: Options) -> dict[str, Any]:
+    """What rich metadata has of a pydantic model: ``typed``, its instance or None, and the fields' problems."""
+    if not is_model(options.fields):
+        return {}
+    found = _merged(pages, options)
+    return {"fields": {name: asdict(value) for name, value in found.fields.items()}, "typed": found.instance}
+
+
 def _field(value: Field) -> dict[str, Any]:
-    """A field without what is not known of it; its box as in the line table."""
+    """A field without what is not known of it; its box as in the line table.
+
+    ``places`` are there for values within it, rows ``[path, page, [x0, y0, x1, y1]]``, at most ``MOST_PLACES``.
+    """
     known = {"value": value.value, "page": value.page}
     if value.quad is not None:
         known["box"] = value.quad.to_ints()
     if value.confidence is not None:
         known["confidence"] = round(value.confidence, 4)
+    if any(place.path for place in value.places):
+        rows = ([place.path, place.page, place.quad.to_ints()] for place in value.places[:MOST_PLACES])
+        known["places"] = list(rows)
     return known | ({"problems": value.problems} if value.problems else {})
+
+
+def _borne_out(results: Sequence[PageResult], *, details: bool) -> dict[str, Any]:
+    """``agreement``, the lowest of the pages', -1 where none had a witness; ``needs_review``; and the details."""
+    heard = [(result.page, result.agreement) for result in results if result.agreement is not None]
+    said: dict[str, Any] = {
+        "agreement": min((agreement.score for _, agreement in heard), default=-1.0),
+        "needs_review": any(result.needs_review for result in results),
+    }
+    return said | ({"agreements": [{**asdict(said_by), "page": page} for page, said_by in heard]} if details else {})
 
 
 def _scalar(value: Any) -> Scalar:
@@ -225,11 +278,15 @@ def _scalar(value: Any) -> Scalar:
 def _of_all(pages: Sequence[ReadPage], delimiter: int) -> dict[str, Scalar]:
     """What differs where a record holds a whole file: every page's lines, and ``page_spans``.
 
-    ``page_spans`` is JSON, rows ``[page, start, length]``: a line belongs to the page whose span its start lies in.
+    ``page_spans`` is JSON, rows ``[page, start, length, width, height]``: a line belongs to the page whose span its
+    start lies in; width and height are of that page as displayed, in ``page_unit``, to the hundredth.
     """
     shifted = list(_shifted([page.result for page in pages], delimiter))
     tables = [line_table(result.lines, shift)[1:-1] for result, shift in shifted]
-    spans = [[result.page, shift, len(result.text)] for result, shift in shifted]
+    spans = [
+        [result.page, shift, len(result.text), round(float(result.width), 2), round(float(result.height), 2)]
+        for result, shift in shifted
+    ]
     joined = ",".join(filter(None, tables))
     return {
         "ocr_lines": f"[{joined}]" if joined else "",
@@ -251,7 +308,7 @@ def _each_once(names: Iterator[str]) -> str:
     return ",".join(dict.fromkeys(filter(None, names)))
 
 
-def _recipe(reader: Reader) -> str:
+def recipe(reader: Reader) -> str:
     """What besides the content decides the text, as one string."""
     options: Options = reader.options
     made_of: Mapping[str, object] = {
@@ -263,4 +320,8 @@ def _recipe(reader: Reader) -> str:
         "pages_per_call": options.pages_per_call,
         "mode": options.mode if options.mode == "page" else [options.pages, options.pages_delimiter],
     }
+    if options.text_format is not None:
+        made_of = {**made_of, "text_format": options.text_format}
+    if options.steps:
+        made_of = {**made_of, "preprocess": options.steps}
     return json.dumps(made_of, sort_keys=True)

@@ -6,10 +6,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .fields.completion import FileFields, PageFields
 from .results import PageResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pydantic import BaseModel
 
     from .errors import OCRError
     from .prices import Money
@@ -73,6 +76,7 @@ class ReadPage(NamedTuple):
         last: The 0-based page the reading ends with, where several were read together; None for one page.
         key: Of the result in the cache; ``""`` without one.
         instead: The class of the error for which another engine than the first read it; ``""`` otherwise.
+        part: What it gives to the fields of its file; None for a placeholder.
     """
 
     result: PageResult
@@ -82,6 +86,12 @@ class ReadPage(NamedTuple):
     last: int | None = None
     key: str = ""
     instead: str = ""
+    part: PageFields | None = None
+
+    @property
+    def typed(self) -> BaseModel | None:
+        """The fields of this page as an instance of the model given as ``fields``; None where they are no such."""
+        return None if self.part is None else self.part.typed
 
 
 class Failure(NamedTuple):
@@ -113,6 +123,7 @@ class Report:
         failures: What could not be read, and why.
         skipped: Files of a folder that are neither images nor PDFs.
         usage: Calls and tokens, all together, failed tries that were billed included.
+        files: With a pydantic model as ``fields``: those of each file, merged over its pages, and its instance.
         costs: What they cost, by the catalogue's dated prices, by currency; empty where nothing was paid or no price is
             known.
         seconds: From the first page asked for to the last one given.
@@ -124,6 +135,7 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     usage: Usage = Usage()
+    files: list[FileFields] = field(default_factory=list)
     costs: dict[str, Money] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -131,6 +143,12 @@ class Report:
     def cost(self) -> Money | None:
         """What was paid, where it was in one currency."""
         return next(iter(self.costs.values())) if len(self.costs) == 1 else None
+
+    def keep(self, part: PageFields, source: str, asked: Any, *, first: bool) -> None:
+        """Note what a page gives to the fields of its file; ``first`` where the file's pages begin with it."""
+        if first or not self.files:
+            self.files.append(FileFields(source, asked))
+        self.files[-1].pages.append(part)
 
     def spend(self, usage: Usage, costs: Iterable[Money]) -> None:
         """Add what a page or a failed try was billed."""

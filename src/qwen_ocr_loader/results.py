@@ -42,12 +42,34 @@ class Line:
         start, end: ``page.text[start:end] == text``, in code points.
         quad: Where it is printed, as fractions 0-1 of the displayed page; None where the engine gave no box.
         confidence: The engine's own, 0-1; None where it gave none.
+        grounded: The box was not stated by the engine that read the text, but found on the lines of a witness.
     """
 
     text: str
     start: int
     end: int
     quad: Quad | None = None
+    confidence: float | None = None
+    grounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line, or the part of one, that a field's value is printed on.
+
+    Attributes:
+        path: From the field's value to the part that stands here: ``()`` for the value itself, ``(0, "Sum")`` for the
+            sum of its first element.
+        text: As printed there.
+        quad: As fractions 0-1 of the displayed page.
+        page: 0-based.
+        confidence: Of the line, 0-1; None where unknown.
+    """
+
+    path: tuple[str | int, ...]
+    text: str
+    quad: Quad
+    page: int = 0
     confidence: float | None = None
 
 
@@ -57,10 +79,12 @@ class Field:
 
     Attributes:
         value: As printed: a string, a list of these, a dict of these, or None where the page has none.
-        quad: Where the value is printed, as fractions 0-1 of the displayed page; None where unknown.
+        quad: Where the value is printed, as fractions 0-1 of the displayed page, all of it that stands on ``page``;
+            None where unknown.
         confidence: 0-1; None where unknown.
         page: 0-based.
         problems: Why a person should look at it; empty where nothing was found wrong.
+        places: The lines it is printed on, in the value's order; empty where unknown.
     """
 
     value: Any
@@ -68,6 +92,27 @@ class Field:
     confidence: float | None = None
     page: int = 0
     problems: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far a witness's reading of the page bears out the engine's.
+
+    Attributes:
+        witness: Who read beside the engine, for example ``"local:PP-OCRv6-small"``.
+        score: Share of words that both have, 0-1; 1 where neither has any.
+        left_out: Words that the witness is sure of and the text lacks: a ``Line`` a run of words; its span is where in
+            the page's text it was to be expected (``start == end``), its quad where it is printed.
+        invented: Words of the text that the witness found nowhere on the page: ``Line``s without a quad.
+        doubtful: The score is so low, or so much is left out or invented, that a person should look at the page.
+    """
+
+    witness: str
+    score: float
+    left_out: tuple[Line, ...] = ()
+    invented: tuple[Line, ...] = ()
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +140,16 @@ class Table:
         from .tables import to_csv
 
         return to_csv(self.rows)
+
+    def to_dataframe(self) -> Any:
+        """As a pandas DataFrame of strings, its first row the columns' names, merged cells repeated.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        from .tables import to_dataframe
+
+        return to_dataframe(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +192,7 @@ class PageResult:
         tasks: What was asked for.
         text_source: ``"text_layer"`` (the PDF's own text) or ``"ocr"``.
         truncated: The engine's reply was cut off: there is more on the page.
+        agreement: What a witness says of the reading; None where there was none.
         usage: Calls and tokens spent on it.
 
     Raises:
@@ -157,6 +213,7 @@ class PageResult:
     tasks: tuple[str, ...] = ()
     text_source: TextSource = "ocr"
     truncated: bool = False
+    agreement: Agreement | None = None
     usage: Usage = Usage()
 
     def __post_init__(self) -> None:
@@ -172,6 +229,12 @@ class PageResult:
         if not rated:
             return None
         return sum(score * size for score, size in rated) / sum(size for _, size in rated)
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person should look at it: a field has problems, or the witness disagrees."""
+        doubtful = self.agreement is not None and self.agreement.doubtful
+        return doubtful or any(found.problems for found in self.fields.values())
 
     def scrubbed(self) -> PageResult:
         """The same without NULs and lone surrogates, which no database takes; usually itself."""
@@ -211,6 +274,7 @@ class PageResult:
                 "tables": tuple(_table(table) for table in data.get("tables", ())),
                 "formulas": tuple(data.get("formulas", ())),
                 "tasks": tuple(data.get("tasks", ())),
+                "agreement": _agreement(data.get("agreement")),
                 "usage": Usage(**data.get("usage", {})),
             }
         )
@@ -244,7 +308,15 @@ def _with_quad(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _field(data: Mapping[str, Any]) -> Field:
-    return Field(**{**_with_quad(data), "problems": tuple(data.get("problems", ()))})
+    places = tuple(Place(**{**_with_quad(place), "path": tuple(place["path"])}) for place in data.get("places", ()))
+    return Field(**{**_with_quad(data), "problems": tuple(data.get("problems", ())), "places": places})
+
+
+def _agreement(data: Mapping[str, Any] | None) -> Agreement | None:
+    if data is None:
+        return None
+    left_out, invented = (tuple(Line(**_with_quad(line)) for line in data[key]) for key in ("left_out", "invented"))
+    return Agreement(**{**data, "left_out": left_out, "invented": invented})
 
 
 def _table(data: Mapping[str, Any]) -> Table:

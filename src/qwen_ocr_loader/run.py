@@ -5,16 +5,17 @@ Text-layer policy, cache, error policy, budget and report meet here and nowhere 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .budget import Budget
-from .engines import Asked, MultiPageEngine, PaidEngine, Scan, able_engines, aopened, refuse_unsupported
+from .engines import Asked, LineEngine, MultiPageEngine, PaidEngine, Scan, able_engines, aopened, refuse_unsupported
 from .errors import (
     BudgetReached,
     DamagedSource,
@@ -24,22 +25,26 @@ from .errors import (
     UnsupportedSource,
     UnsupportedTask,
 )
+from .fields.model import is_model
+from .finishing import finished, takes_time
 from .flight import Job
 from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
+from .preprocess import prepared, refuse_missing
 from .progress import Progress
 from .report import Failure, Origin, PageEvent, ReadPage, Report
 from .results import PageResult, Usage
 from .source import find
 from .tasks import TEXT_TASKS
+from .witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
     from decimal import Decimal
 
+    from .fields.completion import PageFields
     from .flight import Landing
-    from .once import Reading
     from .pages import Page, Pages
     from .reader import Reader
     from .source import Found, Source, SourceLike
@@ -56,12 +61,15 @@ class Run:
             refuse_unsupported(engine, self.tasks, able_engines)
             if self.options.pages_per_call > 1 and not isinstance(engine, MultiPageEngine):
                 raise UnsupportedTask(f"{engine.name} reads one page at a time; leave pages_per_call at 1")
+        refuse_missing(self.options.steps)
         most = self.options.concurrency
         self.width = min(most, max(engine.at_once or most for engine in self.engines))
         self.remote = any(engine.remote for engine in self.engines)
         self.report = reader.report = Report()
+        self._file_kept: Origin | None = None
         self.budget = Budget(self.engines, self.tasks, max_cost)
         self.once = Once(self.engines, self.tasks, reader.cache, self.options.refresh)
+        self.witness = Witness(reader.witness, reader.cache, self.options.refresh) if reader.witness else None
         self.progress = Progress(shown=self.options.show_progress)
 
     @property
@@ -91,6 +99,12 @@ class Run:
                 await stack.enter_async_context(aopened(engine))
             yield
 
+    def finished_jobs(self, given: SourceLike) -> Generator[Job]:
+        """``jobs``, with those finished that no engine has to read."""
+        with closing(self.jobs(given)) as jobs:
+            for job in jobs:
+                yield self._finished(job)
+
     def jobs(self, given: SourceLike) -> Generator[Job]:
         """The pages wanted, in order; those an engine must read come with their scan."""
         options = self.options
@@ -111,7 +125,7 @@ class Run:
         opened = open_pages(
             source,
             password=options.password,
-            text_layer=options.text_layer if self._text_will_do else "never",
+            text_layer=options.text_layer if self._text_will_do or self.witness else "never",
             dpi=options.dpi,
             rasterizer=options.rasterizer,
         )
@@ -140,8 +154,9 @@ class Run:
         try:
             page = pages.page(number)
             if self._takes_text(page):
-                return Job(origin, number, page.label, result=self._from_text_layer(page))
-            return self._to_read(Job(origin, number, page.label), page)
+                return Job(origin, number, page.label, result=self._structured(page))
+            seen = self._from_text_layer(page) if self.witness and _is_sound(page) else None
+            return self._to_read(Job(origin, number, page.label, seen=seen), page)
         except OCRError as error:
             return Job(origin, number, str(number + 1), error=error)
         except Exception as error:  # noqa: BLE001 - whatever a library raises is this page's failure, not the others'
@@ -155,33 +170,55 @@ class Run:
         """The job with its scan, or with what is known of it already: often without making its picture again."""
         what = Asked(page.number, page.width, page.height, page.unit, 0, 0)
         place, digest = self._place(job.origin, page.number), None
-        if place and (digest := self.once.digest_at(place)) and (known := self._known(what, digest)):
-            return job.with_reading(known)
+        if place and (digest := self.once.digest_at(place)) and (known := self._known(job, what, digest)):
+            return known
         scan = Scan(page.number, page.width, page.height, page.unit, page.image())
+        if self.options.steps:
+            ready = prepared(scan.image, self.options.steps)
+            job, scan = job._replace(back=ready.way_back(scan)), ready.scan(scan)
+            what = Asked(*scan[:4], 0, 0)
         if self.once.cache is not None and digest is None:
             digest = scan.image.digest()
             if place:
                 self.once.note(place, digest)
-            if known := self._known(what, digest):
-                return job.with_reading(known)
+            if known := self._known(job, what, digest):
+                return known
         return job._replace(scan=scan, digests=(digest,) if digest else ())
 
-    def _known(self, what: Asked, digest: str) -> Reading | None:
-        return self.once.known(what, digest) if self.options.pages_per_call == 1 else None
+    def _known(self, job: Job, what: Asked, digest: str) -> Job | None:
+        """The job, read, where all that is wanted of it is in the cache."""
+        if self.options.pages_per_call > 1 or (known := self.once.known(what, digest)) is None:
+            return None
+        job = job.with_reading(known)
+        if self.witness and self._wants_witness(job):
+            job = job._replace(seen=job.delivered(self.witness.known(what, digest)))
+            return job if job.seen else None
+        return job
+
+    def _wants_witness(self, job: Job) -> bool:
+        return self.witness is not None and job.seen is None and self.witness.is_wanted(job.result)
 
     def _place(self, origin: Origin, number: int) -> str:
-        """What a page's picture is made of, as a digest; ``""`` where that is not known."""
-        if self.once.cache is None or not origin.sha256:
+        """What a page's picture is made of, as a digest; ``""`` where that is not known, or does not tell all."""
+        if self.once.cache is None or not origin.sha256 or self.options.steps:
             return ""
         made_of = [origin.sha256, number, self.options.dpi, self.options.rasterizer, renderers()]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     @property
     def _text_will_do(self) -> bool:
-        return all(task.name in TEXT_TASKS and task.prompt is None for task in self.tasks)
+        """Whether what is asked for can be had of a page's own text."""
+        by_lines = isinstance(self.engine, LineEngine)
+        return all(task.prompt is None and (by_lines or task.name in TEXT_TASKS) for task in self.tasks)
 
     def _takes_text(self, page: Page) -> bool:
-        return self.options.text_layer == "only" or (page.text_layer is not None and page.text_layer.sound)
+        return self.options.text_layer == "only" or (self._text_will_do and _is_sound(page))
+
+    def _structured(self, page: Page) -> PageResult:
+        result = self._from_text_layer(page)
+        if isinstance(self.engine, LineEngine) and not {task.name for task in self.tasks} <= TEXT_TASKS:
+            return self.engine.structured(result, self.tasks, rules=page.rules())
+        return result
 
     def _from_text_layer(self, page: Page) -> PageResult:
         boxes = page.text_layer.boxes if page.text_layer else ()
@@ -216,13 +253,29 @@ class Run:
         """The job with what was read on its scan, or why it could not be."""
         started = time.monotonic()
         reading = self.once.read(job.scans, job.digests)
-        return self._paid(job.with_reading(reading, time.monotonic() - started))
+        done = self._paid(job.with_reading(reading, time.monotonic() - started))
+        if self.witness and self._wants_witness(done):
+            done = done._replace(seen=job.delivered(self.witness.read(job.scans[0], job.digests)))
+        return self._finished(done)
 
     async def arecognise(self, job: Job) -> Job:
         """``recognise`` without blocking the event loop."""
         started = time.monotonic()
         reading = await self.once.aread(job.scans, job.digests)
-        return self._paid(job.with_reading(reading, time.monotonic() - started))
+        done = self._paid(job.with_reading(reading, time.monotonic() - started))
+        if self.witness and self._wants_witness(done):
+            done = done._replace(seen=job.delivered(await self.witness.aread(job.scans[0], job.digests)))
+        return await asyncio.to_thread(self._finished, done) if takes_time(self.options) else self._finished(done)
+
+    def _finished(self, job: Job) -> Job:
+        """The job with its page as it is handed out, where it was read and is not finished yet."""
+        if job.result is None or job.part is not None:
+            return job
+        try:
+            result, part = finished(job.result, job.seen, self.options)
+        except EngineError as error:
+            return job._replace(result=None, seen=None, error=error)
+        return job._replace(result=result, part=part, seen=None)
 
     def _paid(self, job: Job) -> Job:
         return job._replace(costs=tuple(self.budget.settle(job.expected, job.bills)))
@@ -251,11 +304,12 @@ class Run:
             OCRError: It failed, under ``on_error="raise"``.
         """
         self.report.spend(job.usage, job.costs)
-        if job.error is None and job.result is not None:
+        job = self._finished(job)
+        if job.error is None and job.result is not None and job.part is not None:
             self._count(job)
             self._tell(job, None)
-            result = job.result.scrubbed()
-            return [ReadPage(result, job.origin, job.label, last=job.last, key=job.key, instead=job.instead)]
+            self._keep(job.part, job.origin)
+            return [ReadPage(job.result, job.origin, job.label, None, job.last, job.key, job.instead, job.part)]
         error = self._located(job)
         pages = [job.page, *(scan.page for scan in job.more)]
         self.report.failures += [Failure(job.origin.name, page, error) for page in pages]
@@ -263,8 +317,18 @@ class Run:
         if self.options.on_error == "raise":
             raise error
         if self.options.on_error == "placeholder":
-            return [ReadPage(_placeholder(job, error).scrubbed(), job.origin, job.label, error, job.last)]
+            return [ReadPage(self._stand_in(job, error), job.origin, job.label, error, job.last)]
         return []
+
+    def _stand_in(self, job: Job, error: OCRError) -> PageResult:
+        page = _placeholder(job, error)
+        return self._finished(job._replace(result=page, error=None)).result or page.scrubbed()
+
+    def _keep(self, part: PageFields, origin: Origin) -> None:
+        """What a page gives to its file's fields, for the report, where they make an instance of a model."""
+        if is_model(self.options.fields):
+            self.report.keep(part, origin.name, self.options.fields, first=self._file_kept is not origin)
+            self._file_kept = origin
 
     def _tell(self, job: Job, error: OCRError | None) -> None:
         """What has become of a page, to whoever watches."""
@@ -287,6 +351,10 @@ class Run:
         return error
 
 
+def _is_sound(page: Page) -> bool:
+    return page.text_layer is not None and page.text_layer.sound
+
+
 def _own(error: OCRError) -> OCRError:
     """A copy, as one error may stand for several pages and each is told its own."""
     own = copy(error)
@@ -298,7 +366,7 @@ def _placeholder(job: Job, error: OCRError) -> PageResult:
     """An empty page; with what was read and paid for before the error, where there is any, and marked as cut off."""
     partial = getattr(error, "partial", None)
     if isinstance(partial, PageResult):
-        return replace(partial, truncated=True)
+        return replace(job.delivered(partial) or partial, truncated=True)
     text = error.text if isinstance(error, ReplyTruncated) else ""
     return PageResult(job.page or 0, 0, 0, "px", text, truncated=bool(text))
 

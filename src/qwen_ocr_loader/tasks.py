@@ -26,6 +26,10 @@ TASKS: tuple[TaskName, ...] = get_args(TaskName)
 TEXT_TASKS: frozenset[str] = frozenset({"text_recognition", "multi_lan", "advanced_recognition"})
 """Tasks that a sound text layer answers as well as an engine does."""
 EXTRACTION: Final = "key_information_extraction"
+TABLES: Final = "table_parsing"
+DOCUMENT: Final = "document_parsing"
+STRUCTURE_TASKS: frozenset[TaskName] = frozenset({EXTRACTION, TABLES, DOCUMENT})
+"""Tasks that can be done by looking at a page's lines, whoever has read them."""
 PROMPT: Final = "prompt"
 """The name of a task that is nothing but a prompt of the user's own."""
 Ability = TaskName | Literal["prompt"]

@@ -2,7 +2,7 @@
 
 PDFium calls one line what stands on one baseline, so the cells of a table row, or two columns, can come as one: such
 lines are cut where the gap is wide. Boxes come from four calls a line; characters are looked at one by one only where a
-line has to be cut.
+line has to be cut, or is wider than its letters account for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import re
 from functools import cache
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .layout import TextBox
@@ -27,6 +28,13 @@ _LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 _HYPHENS = ("\x02", "\ufffe")
 _SPACES = re.compile(r"\s+")
 _WIDE_GAP = 0.9  # of the line's height: word spaces of justified text stay under it, column gutters and cells over it
+_LONE_GAP = 2.0  # in the same unit, where no other gaps of the line tell how wide its spaces are
+_SPACED = 3.0  # of its spaces: gaps within one text object may be a paragraph's that is justified
+_LETTER, _WIDE_LETTER = 0.5, 0.6  # of the line's height: lines of wider letters are looked at; so wide are capitals
+_LETTERS_APART = 1.2  # in the same unit, with gaps between letters
+_LONG = 40  # letters that tell how wide a font's are
+_FIRST_WIDE = 0x2E80  # Chinese characters and their neighbours, which headings set apart
+_ENUMERATOR = re.compile(r"[(\[]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z])[.)\]]?|\W")
 _LOOSE_LIMIT = 3.0  # a line box so much higher than its ink comes from a font with a wrong ascent
 _LEVEL = math.radians(2)
 
@@ -68,6 +76,7 @@ class TextPage:
     Attributes:
         text: All of it, as PDFium gives it: lines end in CR LF, or in U+FFFE for a hyphen.
         count: PDFium's characters; spaces and line ends it made up count.
+        letter: As wide as letters are in lines that have no wide gaps, in heights of a line.
     """
 
     def __init__(self, page: Any) -> None:
@@ -78,6 +87,7 @@ class TextPage:
         # PDFium's text leaves out characters without a meaning, so its index can run behind that of the characters.
         self._same_index = len(self.text) == self.count
         self._calls = _calls()
+        self.letter = _LETTER
 
     def close(self) -> None:
         """Let go of it."""
@@ -191,9 +201,15 @@ def _placed(page: TextPage, frame: PageFrame, line: str, at: int) -> Sequence[tu
     if first < 0 or last < first:
         return ()
     box = page.level_box(first, last)
-    if box:
-        return ((_clean(text), box, frame.line(*box)),)
-    return [(words, run.box, _quad(page, frame, run)) for words, run in _parts(page, text, at, first, last)]
+    if not box:
+        return [(words, run.box, _quad(page, frame, run)) for words, run in _parts(page, text, at, first, last)]
+    if box.right - box.left > page.letter * len(text) * (box.top - box.bottom):
+        cells = _cells(page, text, at, box)
+        if len(cells) > 1:
+            return [(words, run.box, _quad(page, frame, run)) for words, run in _runs(page, text, at, cells, across=True)]
+        if len(text) > _LONG:
+            page.letter = min((box.right - box.left) / (len(text) * (box.top - box.bottom)), _WIDE_LETTER)
+    return ((_clean(text), box, frame.line(*box)),)
 
 
 def _parts(page: TextPage, text: str, at: int, first: int, last: int) -> Iterator[tuple[str, _Run]]:
@@ -204,10 +220,51 @@ def _parts(page: TextPage, text: str, at: int, first: int, last: int) -> Iterato
     if not wide or not _has_gap(ink, across, wide):
         yield _clean(text), _Run(first, last, angle, _line_box(start, ink, across))
         return
-    for begin, end in _pieces(page, text, at, across, wide):
+    yield from _runs(page, text, at, _pieces(page, text, at, across, wide), across=across)
+
+
+def _runs(
+    page: TextPage, text: str, at: int, pieces: list[tuple[int, int]], *, across: bool
+) -> Iterator[tuple[str, _Run]]:
+    """The parts of a line, given as slices of it."""
+    for begin, end in pieces:
         first, last = page.index(at + begin), page.index(at + end - 1)
         start, ink = page.loose(first), page.ink(first, last - first + 1)
         yield _clean(text[begin:end]), _Run(first, last, page.angle(first), _line_box(start, ink, across))
+
+
+class _Gap(NamedTuple):
+    """White between two letters of a line: which slice of its text, and how wide it is."""
+
+    begin: int
+    end: int
+    width: float
+
+
+def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[tuple[int, int]]:
+    """A level line as slices, cut where a text object leaves more white than between words: cells set at one go."""
+    high = box.top - box.bottom
+    gaps = list(_gaps(page, text, at, across=True, letters=box.right - box.left > _LETTERS_APART * len(text) * high))
+    narrow = [gap.width for gap in gaps if gap.width <= _WIDE_GAP * high]
+    wide = max(_WIDE_GAP * high, _SPACED * median(narrow)) if len(narrow) > 1 else _LONE_GAP * high
+    cuts = [gap for gap in gaps if gap.width > wide]
+    slices = _between(cuts, text)
+    numbered = len(cuts) == 1 and len(text) > cuts[0].end + 4 and _ENUMERATOR.fullmatch(text, 0, cuts[0].begin)
+    spaced = all(end - begin == 1 and ord(text[begin]) > _FIRST_WIDE for begin, end in slices)
+    return [(0, len(text))] if numbered or spaced else slices
+
+
+def _gaps(page: TextPage, text: str, at: int, *, across: bool, letters: bool) -> Iterator[_Gap]:
+    """Between words; with ``letters``, between these too."""
+    low, high = (0, 2) if across else (1, 3)
+    places = [(space.start(), space.end()) for space in _SPACES.finditer(text)]
+    if letters:
+        places += [(n, n) for n in range(1, len(text)) if not (text[n - 1].isspace() or text[n].isspace())]
+    for begin, end in sorted(places):
+        before, after = page.index(at + begin - 1), page.index(at + end)
+        if before >= 0 and after >= 0:
+            one, other = page.loose(before), page.loose(after)
+            yield _Gap(begin, end, max(other[low] - one[high], one[low] - other[high]))
 
 
 def _clean(text: str) -> str:
@@ -234,17 +291,16 @@ def _has_gap(ink: list[Edges], across: bool, wide: float) -> bool:
 
 
 def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float) -> list[tuple[int, int]]:
-    """Where to cut a line, as slices of ``text``: at spaces whose neighbours stand far apart."""
-    pieces, begin, low, high = [], 0, *((0, 2) if across else (1, 3))
-    for space in _SPACES.finditer(text):
-        before, after = page.index(at + space.start() - 1), page.index(at + space.end())
-        if before < 0 or after < 0:
-            continue
-        one, other = page.loose(before), page.loose(after)
-        if max(other[low] - one[high], one[low] - other[high]) > wide:
-            pieces.append((begin, space.start()))
-            begin = space.end()
-    return [*pieces, (begin, len(text))]
+    """Where to cut a line, as slices of ``text``: at spaces whose neighbours stand far apart, else between letters."""
+    for letters in (False, True):
+        cuts = [gap for gap in _gaps(page, text, at, across=across, letters=letters) if gap.width > wide]
+        if cuts:
+            break
+    return _between(cuts, text)
+
+
+def _between(cuts: list[_Gap], text: str) -> list[tuple[int, int]]:
+    return list(zip([0, *(cut.end for cut in cuts)], [*(cut.begin for cut in cuts), len(text)], strict=True))
 
 
 def _line_box(start: Edges, ink: list[Edges], across: bool) -> Edges:

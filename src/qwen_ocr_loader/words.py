@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .layout import TextBox, compose
-from .rects import RotatedRect, scaled, text_quad
+from .rects import RotatedRect, area_quad, scaled, text_quad
 from .results import Line, scrub
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _quads(words: Sequence[Word], frame: Size, size: Size) -> list[Quad | None]:
     quads: list[Quad | None] = []
     doubtful: dict[int, RotatedRect] = {}
     for index, word in enumerate(words):
-        quad = text_quad(scaled(word.location, frame, size), *size, ordered=True) if word.location else None
+        quad = _located(word.text, scaled(word.location, frame, size), size) if word.location else None
         if quad is None and word.rect:
             if word.rect.is_doubtful:
                 doubtful[index] = word.rect
@@ -120,6 +120,11 @@ def _quads(words: Sequence[Word], frame: Size, size: Size) -> list[Quad | None]:
     for index, quad in _settled(doubtful, [quad for quad in quads if quad], frame, size):
         quads[index] = quad
     return quads
+
+
+def _located(text: str, corners: Corners, size: Size) -> Quad | None:
+    """By its corners. A letter alone is taller than wide however it is turned: its first corner is believed."""
+    return area_quad(corners, *size) if len(text.strip()) < 2 else text_quad(corners, *size, ordered=True)
 
 
 def _rect_quad(rect: RotatedRect, frame: Size, size: Size) -> Quad | None:

@@ -13,9 +13,9 @@ from ..download import without_secrets
 from ..engines import make_engine
 from ..engines.openai import OpenAIEngine
 from ..errors import BatchError
+from ..fields.schema import schema_of
 from ..options import Options
 from ..reader import Reader
-from ..schema import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ENGINE = "openai:qwen-vl-ocr-latest"
 READING = ("task", "prompt", "fields", "text_layer", "dpi", "rasterizer")
 """Options that change what is read: they belong to a state file for good."""
-KEPT = (*READING, "pages", "mode", "pages_delimiter", "metadata", "on_error")
+KEPT = (*READING, "pages", "mode", "pages_delimiter", "metadata", "on_error", "text_format")
 _OF_NO_USE = {"cache", "refresh", "rate_limit", "concurrency"}
 _NOT_KEPT = ("api_key", "retry", "catalog")  # of an engine
 _SERVED = [name for name in MODELS if "beijing" in lookup(name).batch_regions]
@@ -47,6 +47,10 @@ class Settings:
         options = Options.of(self.given)
         if options.pages_per_call > 1:
             raise ValueError(f"pages_per_call={options.pages_per_call}: a batch asks about one page at a time")
+        if options.witness is not None:
+            raise ValueError("witness= reads pages as they come; a batch has none, so leave it out")
+        if options.steps:
+            raise ValueError("preprocess= prepares pages as they come; a batch has none of it, so leave it out")
         for name in _OF_NO_USE & set(self.given):
             raise ValueError(f"{name}= is of no use to a batch; leave it out")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependency, did_you_mean
-from .base import Asked, Engine, MultiPageEngine, PacedEngine, PaidEngine, Scan, aopened, refuse_unsupported
+from .base import Asked, Engine, LineEngine, MultiPageEngine, PacedEngine, PaidEngine, Scan, aopened, refuse_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ __all__ = [
     "GROUP",
     "Asked",
     "Engine",
+    "LineEngine",
     "MultiPageEngine",
     "PacedEngine",
     "PaidEngine",
@@ -24,6 +26,7 @@ __all__ = [
     "able_engines",
     "aopened",
     "engine_factories",
+    "installed",
     "make_engine",
     "make_engines",
     "refuse_unsupported",
@@ -83,6 +86,19 @@ def make_engines(specs: str | Engine | Sequence[str | Engine], rate_limit: objec
     if rate_limit == "published":
         return engines
     return tuple(engine.paced(rate_limit) if isinstance(engine, PacedEngine) else engine for engine in engines)
+
+
+def installed(engine: Engine) -> Engine:
+    """The engine, once it is sure that what it needs is there.
+
+    Raises:
+        MissingDependency: It is not; the message has the command.
+    """
+    missing = [package for package in getattr(engine, "requires", ()) if find_spec(package) is None]
+    if missing:
+        name = engine.name.partition(":")[0]
+        raise MissingDependency(f"{name} needs {', '.join(missing)}; type: pip install 'qwen-ocr-loader[{name}]'")
+    return engine
 
 
 def able_engines(task: str) -> Iterator[str]:

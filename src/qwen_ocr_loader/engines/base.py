@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ..fit import Encoded
+    from ..geometry import Quad
     from ..images import PageImage
     from ..prices import Money
     from ..results import Unit, Usage
@@ -149,6 +150,31 @@ class MultiPageEngine(Engine, Protocol):
 
     async def aread_together(self, scans: Sequence[Scan], tasks: Sequence[Task]) -> PageResult:
         """``read_together`` without blocking the event loop."""
+        ...
+
+
+@runtime_checkable
+class LineEngine(Engine, Protocol):
+    """An engine that reads lines, and finds fields, tables and headings in them.
+
+    It need not recognise the lines of a page that has sound text of its own.
+    """
+
+    def structured(
+        self,
+        result: PageResult,
+        tasks: Sequence[Task],
+        picture: PageImage | None = None,
+        rules: Sequence[Quad] | None = None,
+    ) -> PageResult:
+        """The page with what its tasks ask for besides lines.
+
+        Args:
+            result: A page with lines, recognised or its own.
+            tasks: What was asked for; all of them are among ``tasks``.
+            picture: The page as displayed, where there is one.
+            rules: Its ruling lines as thin quads, where they are known.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from ..errors import EngineError, ReplyTruncated
 from ..pace import Gate, Limiter, RateLimit, Retry, checked_limit, shared_gate
@@ -156,12 +156,28 @@ class CloudEngine(CloudProtocol):
         """Let an error that nothing helped against say more, after asking the service where that may tell."""
         yield from ()
 
+    @property
+    def account(self) -> tuple[str, ...]:
+        """Whose limit it is: address, digest of the key, model.
+
+        Raises:
+            MissingKey: There is none.
+        """
+        key = hashlib.sha256(self.headers().get("Authorization", "").encode()).hexdigest()
+        return self.url(), key, self.model
+
+    @property
+    def limit(self) -> RateLimit | Limiter | None:
+        """What it keeps to: ``rate_limit``, or what the vendor publishes, at the vendor's own address."""
+        if self.rate_limit != "published":
+            return cast("RateLimit | Limiter | None", self.rate_limit)
+        if self.url() not in self._published_urls():
+            return None
+        return RateLimit(self.catalogued.requests_per_minute, self.catalogued.tokens_per_minute)
+
     def _gate(self) -> Gate:
         """The one that everybody in this process shares who asks this model with this key."""
-        key = hashlib.sha256(self.headers().get("Authorization", "").encode()).hexdigest()
-        published = self.rate_limit == "published" and self.url() in self._published_urls()
-        limit = RateLimit(self.catalogued.requests_per_minute, self.catalogued.tokens_per_minute)
-        return shared_gate((self.url(), key, self.model), limit if published else self.rate_limit)
+        return shared_gate(self.account, self.limit)
 
     def _learn_max_tokens(self, error: EngineError) -> bool:
         """Whether the service has just told a lower limit for max_tokens than was known; it holds from then on."""

@@ -46,6 +46,19 @@ class Reading(NamedTuple):
     corners: Corners
     score: float
 
+    @property
+    def legible(self) -> bool:
+        """Not a speck, a picture or a ruled edge."""
+        return bool(self.text) and self.score >= LEGIBLE
+
+
+class Seen(NamedTuple):
+    """A line as found: how it was read, maybe upside down; its picture and ``corners``, as if it stood upright."""
+
+    reading: Reading
+    crop: Pixels
+    corners: Corners
+
 
 class Recognised(NamedTuple):
     """What a crop says, and the mean confidence of its characters, 0-1."""
@@ -66,18 +79,21 @@ class PPOCR:
         listed = recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
         self._alphabet = ["", *listed, " "]  # index 0 is CTC's blank
 
-    def read(self, image: Pixels) -> list[Reading]:
-        """The legible lines of a BGR image (height x width x 3), in the detector's order."""
-        boxes = self._detect(image)
-        crops = [_crop(image, corners) for corners in boxes]
-        return [
-            Reading(read.text, _trimmed(_own_corners(corners, crop, flipped=flipped)), read.score)
-            for corners, crop, (read, flipped) in zip(boxes, crops, self._righted(crops), strict=True)
-            if read.text and read.score >= LEGIBLE
-        ]
+    def read(self, image: Pixels) -> list[Seen]:
+        """The lines of a BGR image (height x width x 3), legible or not, in the detector's order."""
+        import numpy as np
 
-    def _detect(self, image: Pixels) -> list[Corners]:
-        """Lines of a page; of a strip, tile by tile: scaled to fit the detector in one piece its text would vanish."""
+        boxes = self.detect(image)
+        crops = [cut_out(image, corners) for corners in boxes]
+        lines = []
+        for corners, crop, (read, flipped) in zip(boxes, crops, self._righted(crops), strict=True):
+            upright = _trimmed(_own_corners(corners, crop))
+            turned = np.roll(upright, -2 if flipped else 0, axis=0)
+            lines.append(Seen(Reading(read.text, turned, read.score), crop, upright))
+        return lines
+
+    def detect(self, image: Pixels) -> list[Corners]:
+        """Corners of the lines, in pixels; of a strip, tile by tile: scaled to fit in one its text would vanish."""
         import numpy as np
 
         found: list[Corners] = []
@@ -105,15 +121,15 @@ class PPOCR:
 
     def _righted(self, crops: Sequence[Pixels]) -> Iterator[tuple[Recognised, bool]]:
         """Each crop's reading, and whether it stands upside down: doubtful lines are tried that way too."""
-        readings = self._recognise(crops)
+        readings = self.recognise(crops)
         doubtful = [i for i, read in enumerate(readings) if read.score < DOUBTFUL and len(read.text) > 1]
-        turned = dict(zip(doubtful, self._recognise([crops[i][::-1, ::-1] for i in doubtful]), strict=True))
+        turned = dict(zip(doubtful, self.recognise([crops[i][::-1, ::-1] for i in doubtful]), strict=True))
         for i, read in enumerate(readings):
             other = turned.get(i, read)
             flipped = other.score > read.score + CLEARLY
             yield (other, True) if flipped else (read, False)
 
-    def _recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
+    def recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
         """The reading of each crop, in the order given."""
         name = self._recogniser.get_inputs()[0].name
         readings: dict[int, Recognised] = {}
@@ -205,20 +221,21 @@ def _tiles(long: int, short: int) -> Iterator[tuple[int, int, int, int]]:
         yield max(0, start - overlap), min(long, start + step + overlap), start, long + 1 if last else start + step
 
 
-def _crop(image: Pixels, corners: Corners) -> Pixels:
+def cut_out(image: Pixels, corners: Corners) -> Pixels:
+    """A line as a picture of its own, level; one that is much higher than wide is turned counter-clockwise."""
     from rapidocr.utils.process_img import get_rotate_crop_image
 
     crop: Pixels = get_rotate_crop_image(image, corners.copy())
     return crop
 
 
-def _own_corners(corners: Corners, crop: Pixels, *, flipped: bool) -> Corners:
-    """The corners from the text's own top-left on: a tall box was turned to be read, a flipped line starts opposite."""
+def _own_corners(corners: Corners, crop: Pixels) -> Corners:
+    """The corners from the text's own top-left on, where it stands upright: a tall box was turned to be read."""
     import numpy as np
 
     across = math.dist(corners[0], corners[1])
     upright = (crop.shape[1] >= crop.shape[0]) == (across >= math.dist(corners[0], corners[3]))
-    return np.roll(corners, -(0 if upright else 1) - (2 if flipped else 0), axis=0)
+    return np.roll(corners, 0 if upright else -1, axis=0)
 
 
 def _trimmed(corners: Corners) -> Corners:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .model import is_model, template_of
+
 LAYERS = 3
 """Objects that may lie within one another."""
 
@@ -18,14 +20,16 @@ def schema_of(fields: Any) -> dict[str, Any] | None:
     """The schema of whatever was given as ``fields``.
 
     Args:
-        fields: ``"all"``, for every field that is printed, or a template as in ``check_schema``.
+        fields: ``"all"``, for every field that is printed, a template as in ``check_schema``, or a pydantic model.
 
     Returns:
         The template; None for ``"all"``.
 
     Raises:
-        ValueError: Neither, or a template that is not well formed.
+        ValueError: None of these, or a template that is not well formed.
     """
+    if is_model(fields):
+        return check_schema(template_of(fields))
     if isinstance(fields, str):
         if fields == "all":
             return None
@@ -50,7 +54,8 @@ def check_schema(schema: Any) -> dict[str, Any]:
 def _object(given: Any, path: str, layer: int) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise ValueError(  # noqa: TRY004 - one class for whatever is wrong with a schema
-            f'{path} is {given!r}; write a dict of names and descriptions, for example {{"Date": "YYYY-MM-DD"}}'
+            f'{path} is {given!r}; write a dict of names and descriptions, for example {{"Date": "YYYY-MM-DD"}}, '
+            "or pass the class of a pydantic model (version 2)"
         )
     if not given:
         raise ValueError(f'{path} is empty; name at least one field, or write fields="all" for all that are printed')

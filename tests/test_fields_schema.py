@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ocr_loader.schema import check_schema, schema_of
+from qwen_ocr_loader.fields.schema import check_schema, schema_of
 
 NESTED = {"Date": "YYYY-MM-DD", "Number": "", "Seller": {"Name": "", "Address": {"City": ""}}}
 ITEMS = {"Items": [{"Name": "as printed", "Taxes": [{"Rate": ""}]}], "Notes": [""]}

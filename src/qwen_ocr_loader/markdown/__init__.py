@@ -1,0 +1,1 @@
+"""Pages as Markdown, whatever an engine wrote them in: LaTeX, HTML, a mixture, or lines of print."""

@@ -1,0 +1,44 @@
+"""Tables in Markdown, their cells parted by pipes."""
+
+from __future__ import annotations
+
+import re
+
+from ..results import Table
+from .cells import Cell, FoundTable, expanded
+from .writing import to_html
+
+_BREAK = re.compile(r"<br\s*/?>")
+_PIPES = re.compile(
+    r"^(?P<head>[^\n|]*\|[^\n]*)\n"
+    r"[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$"
+    r"(?P<rest>(?:\n[^\n]*\|[^\n]*)*)",
+    re.MULTILINE,
+)
+_CELL = re.compile(r"(?:[^|\\]|\\.|\\$)*")
+_SLASHED_PIPE = re.compile(r"(\\+)\|")
+
+
+def markdown_tables(text: str) -> list[FoundTable]:
+    """The tables of a Markdown text, in order."""
+    found = []
+    for match in _PIPES.finditer(text):
+        lines = [match["head"], *match["rest"].split("\n")[1:]]
+        rows = expanded([[Cell(cell) for cell in _pipe_cells(line)] for line in lines])
+        found.append(FoundTable(Table(to_html(rows), rows), match.start(), match.end(), whole=True))
+    return found
+
+
+def _pipe_cells(line: str) -> list[str]:
+    """Cells as printed: a pipe after an odd number of backslashes parts none."""
+    line = line.strip().removeprefix("|")
+    cells, at = [], 0
+    while at < len(line) or not cells:
+        cell = _CELL.match(line, at)
+        cells.append(cell[0] if cell else "")
+        at += len(cells[-1]) + 1
+    return [_BREAK.sub("\n", _SLASHED_PIPE.sub(_pipe, cell.strip())) for cell in cells]
+
+
+def _pipe(found: re.Match[str]) -> str:
+    return "\\" * (len(found[1]) // 2) + "|"
