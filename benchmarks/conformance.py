@@ -47,14 +47,15 @@ below. It draws the PDFs that it tries them with; other formats bring their own 
 from qwen_ocr_loader.testing import check_loader, check_parser, check_reader
 
 report = check_loader(lambda path: MyLoader(path, api_key=KEY), secret=KEY)
-print(report)                   # a line for each rule; report.markdown() is a table
-report.raise_for_failures()     # an AssertionError that says what was seen, and why it matters
+print(report)  # a line for each rule; report.markdown() is a table
+report.raise_for_failures()  # an AssertionError that says what was seen, and why it matters
 ```
 
 As tests, one for each rule, for pytest (or unittest):
 
 ```python
 from qwen_ocr_loader.testing import LoaderConformance
+
 
 class TestMyLoader(LoaderConformance):
     def make(self, path):

@@ -27,7 +27,7 @@ from qwen_ocr_loader.cache.sqlite import FILE_NAME, VERSION, SqliteCache
 from qwen_ocr_loader.cache.store import StoreCache
 from qwen_ocr_loader.errors import CacheFailed
 from qwen_ocr_loader.geometry import Quad
-from qwen_ocr_loader.results import Field, Line, PageResult, Table, Usage
+from qwen_ocr_loader.results import Agreement, Field, Line, PageResult, Table, Usage
 from qwen_ocr_loader.tasks import Task
 from test_claims import Clock, renewing_threads, wait_until
 
@@ -819,6 +819,9 @@ VALUES = st.recursive(
     st.none() | TEXT, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2)
 )
 FIELDS = st.builds(Field, VALUES, QUADS, st.none() | NUMBER, st.integers(0, 9), st.lists(TEXT, max_size=2).map(tuple))
+LINES = st.builds(Line, TEXT, st.integers(0, 9), st.integers(9, 18), QUADS, st.none() | NUMBER, st.booleans())
+SOME_LINES = st.lists(LINES, max_size=2).map(tuple)
+AGREEMENTS = st.builds(Agreement, TEXT, NUMBER, SOME_LINES, SOME_LINES, st.booleans())
 TABLES = st.builds(Table, TEXT, st.lists(st.lists(TEXT, max_size=2).map(tuple), max_size=2).map(tuple), QUADS)
 
 
@@ -842,7 +845,8 @@ def results(draw):
         *(draw(st.lists(TEXT, max_size=2).map(tuple)), draw(TEXT), draw(st.lists(TEXT, max_size=2).map(tuple))),
         draw(st.sampled_from(["ocr", "text_layer"])),
         draw(st.booleans()),
-        Usage(*(draw(st.integers(0, 9999)) for _ in range(4))),
+        agreement=draw(st.none() | AGREEMENTS),
+        usage=Usage(*(draw(st.integers(0, 9999)) for _ in range(4))),
     )
 
 

@@ -73,7 +73,7 @@ def test_the_readme_lists_every_option_with_its_default():
     table = {name: default.strip("` ").replace('"', "'") for name, default in rows}
     for name in Options.__dataclass_fields__:
         default = getattr(Options(), name)
-        shown = ast.literal_eval(table[name]) if "(" not in table[name] else table[name]
+        shown = table[name] if re.match(r"\w+\(", table[name]) else ast.literal_eval(table[name])
         assert shown in (default, f"{type(default).__name__}()"), name
 
 

@@ -28,7 +28,7 @@ def test_it_holds_the_package_and_nothing_else(wheel):
     assert "qwen_ocr_loader/py.typed" in names
     assert "qwen_ocr_loader/engines/local.py" in names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"qwen_ocr_loader"}
-    assert not [name for name in names if "test" in name]
+    assert not [name for name in names if "tests" in name or "/test_" in name]
 
 
 def test_entry_points_lead_somewhere(wheel):

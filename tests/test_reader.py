@@ -303,7 +303,8 @@ def test_a_named_file_of_another_kind_is_an_error(tmp_path):
 
 
 def test_an_impossible_task_is_refused_before_anything_is_read(tmp_path):
-    with pytest.raises(UnsupportedTask, match="local:PP-OCRv6-small cannot do task='formula_recognition'; engines that can"):
+    message = "local:PP-OCRv6-small cannot do task='formula_recognition'; engines that can"
+    with pytest.raises(UnsupportedTask, match=message):
         list(Reader(engine="local", task="formula_recognition").read(tmp_path / "absent.png"))
 
 

@@ -371,10 +371,10 @@ class TextFrame:
         return (cos, sin, -left), (-sin, cos, -top)
 
     def quad(self, box: Box) -> Quad:
-        """A box of this frame (not mirrored) on the page."""
+        """A box of this frame on the page."""
         turn = math.radians(self.angle)
         cos, sin = math.cos(turn), math.sin(turn)
-        left, top, right, bottom = box
+        left, top, right, bottom = Box(-box.right, box.top, -box.left, box.bottom) if self.leftward else box
         corners = (left, top), (right, top), (right, bottom), (left, bottom)
         return Quad.from_pixels([(cos * x - sin * y, sin * x + cos * y) for x, y in corners], self.width, self.height)
 

@@ -61,7 +61,7 @@ def compose(
 
 
 def _pieces(boxes: Sequence[TextBox], width: float, height: float) -> list[Piece]:
-    frame = TextFrame(width, height, text_angle(boxes, width, height), _is_leftward(boxes))
+    frame = TextFrame(width, height, text_angle(boxes, width, height), is_leftward(boxes))
     pieces = []
     for number, (box, (x0, y0, x1, y1)) in enumerate(zip(boxes, frame.boxes(box.quad for box in boxes), strict=True)):
         # What is turned against the page (a title down its side) is read where it starts.
@@ -94,7 +94,8 @@ def _direction(box: TextBox, width: float, height: float) -> float:
     return math.degrees(math.atan2(down, right)) + (90 if tall and len(box.text) > 1 else 0)
 
 
-def _is_leftward(boxes: Sequence[TextBox]) -> bool:
+def is_leftward(boxes: Sequence[TextBox]) -> bool:
+    """Whether most letters are of a script that runs from right to left."""
     text = "".join(box.text for box in boxes)
     leftward = 0 if text.isascii() else len(_LEFTWARD.findall(text))
     return leftward > 0 and 2 * leftward > len(_LETTER.findall(text))

@@ -206,7 +206,8 @@ def _placed(page: TextPage, frame: PageFrame, line: str, at: int) -> Sequence[tu
     if box.right - box.left > page.letter * len(text) * (box.top - box.bottom):
         cells = _cells(page, text, at, box)
         if len(cells) > 1:
-            return [(words, run.box, _quad(page, frame, run)) for words, run in _runs(page, text, at, cells, across=True)]
+            runs = _runs(page, text, at, cells, across=True)
+            return [(words, run.box, _quad(page, frame, run)) for words, run in runs]
         if len(text) > _LONG:
             page.letter = min((box.right - box.left) / (len(text) * (box.top - box.bottom)), _WIDE_LETTER)
     return ((_clean(text), box, frame.line(*box)),)
@@ -243,7 +244,7 @@ class _Gap(NamedTuple):
 
 def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[tuple[int, int]]:
     """A level line as slices, cut where a text object leaves more white than between words: cells set at one go."""
-    high = box.top - box.bottom
+    high = max(box.top - box.bottom, page.size(page.index(at)))
     gaps = list(_gaps(page, text, at, across=True, letters=box.right - box.left > _LETTERS_APART * len(text) * high))
     narrow = [gap.width for gap in gaps if gap.width <= _WIDE_GAP * high]
     wide = max(_WIDE_GAP * high, _SPACED * median(narrow)) if len(narrow) > 1 else _LONE_GAP * high
@@ -291,12 +292,8 @@ def _has_gap(ink: list[Edges], across: bool, wide: float) -> bool:
 
 
 def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float) -> list[tuple[int, int]]:
-    """Where to cut a line, as slices of ``text``: at spaces whose neighbours stand far apart, else between letters."""
-    for letters in (False, True):
-        cuts = [gap for gap in _gaps(page, text, at, across=across, letters=letters) if gap.width > wide]
-        if cuts:
-            break
-    return _between(cuts, text)
+    """Where to cut a line, as slices of ``text``: where neighbours stand far apart, be it with no space between."""
+    return _between([gap for gap in _gaps(page, text, at, across=across, letters=True) if gap.width > wide], text)
 
 
 def _between(cuts: list[_Gap], text: str) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..geometry import Box, Quad, TextFrame
-from ..layout import TextBox, text_angle
+from ..layout import TextBox, is_leftward, text_angle
 from ..results import Table
 from .aligned import aligned
 from .cells import expanded
@@ -67,12 +67,13 @@ def read_tables(
 def _frame(result: PageResult, picture: PageImage | None, placed: Sequence[tuple[Line, Quad]]) -> TextFrame:
     """In which text runs level, in the picture's pixels where there is one."""
     width, height = (picture.width, picture.height) if picture else (result.width, result.height)
-    angle = text_angle([TextBox(line.text, quad) for line, quad in placed], width, height)
-    return TextFrame(width, height, angle if abs(angle) > _LEVEL else 0.0)
+    boxes = [TextBox(line.text, quad) for line, quad in placed]
+    angle = text_angle(boxes, width, height)
+    return TextFrame(width, height, angle if abs(angle) > _LEVEL else 0.0, is_leftward(boxes))
 
 
 class _Scan:
-    """The page's picture, turned so that its text runs level.
+    """The page's picture, turned so that its text runs level, and mirrored where its script runs from right to left.
 
     Attributes:
         page: The page in the frame; of a slanting one all but the corners.
@@ -103,11 +104,12 @@ class _Scan:
         import numpy as np
 
         pixels: Pixels = np.ascontiguousarray(np.asarray(self._picture.pixels().convert("RGB"))[:, :, ::-1])
-        if not self.frame.angle:
-            return pixels
-        turn = np.array(self.frame.turn(self.page.left, self.page.top))
-        size = round(self.page.width), round(self.page.height)
-        return np.asarray(cv2.warpAffine(pixels, turn, size, borderValue=(255, 255, 255)), dtype=np.uint8)
+        if self.frame.angle:
+            left = -self.page.right if self.frame.leftward else self.page.left
+            turn = np.array(self.frame.turn(left, self.page.top))
+            size = round(self.page.width), round(self.page.height)
+            pixels = np.asarray(cv2.warpAffine(pixels, turn, size, borderValue=(255, 255, 255)), dtype=np.uint8)
+        return np.ascontiguousarray(pixels[:, ::-1]) if self.frame.leftward else pixels
 
     def crop(self, box: Box) -> tuple[Pixels, Box] | None:
         """What the picture shows of a box, and the box in whole pixels."""
@@ -133,8 +135,8 @@ def _filled(region: Region, scan: _Scan, unit: float) -> Filled | None:
         ruled = fill(region.grid, region.pieces, unit)
         if not _misplaced(ruled, region) and not _holds_rows(ruled):
             return ruled
-    for slots in (_modelled, _aligned):
-        filled = fill(slots(region, scan, unit), region.pieces, unit)
+    for slots in (_modelled(region, scan, unit), aligned(region.pieces, region.rules, region.box, unit)):
+        filled = fill(slots, region.pieces, unit)
         if not _misplaced(filled, region) and _is_plausible(filled, region):
             return filled
     return None
@@ -152,10 +154,6 @@ def _is_plausible(filled: Filled, region: Region) -> bool:
         and spans <= max(2.0, _SPANNING * len(grid))
         and letters <= _LONG * len(region.pieces)
     )
-
-
-def _aligned(region: Region, scan: _Scan, unit: float) -> list[Slot]:  # noqa: ARG001
-    return aligned(region.pieces, region.rules, region.box, unit)
 
 
 def _misplaced(filled: Filled, region: Region) -> bool:

@@ -32,7 +32,8 @@ def markdown_tables(text: str) -> list[FoundTable]:
 def _pipe_cells(line: str) -> list[str]:
     """Cells as printed: a pipe after an odd number of backslashes parts none."""
     line = line.strip().removeprefix("|")
-    cells, at = [], 0
+    cells: list[str] = []
+    at = 0
     while at < len(line) or not cells:
         cell = _CELL.match(line, at)
         cells.append(cell[0] if cell else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..geometry import Box
 from .aligned import columns_of
+from .captions import without_captions
 from .lattice import lattice
 from .pieces import Piece, rows_of
 from .slots import fill
@@ -54,7 +55,8 @@ def regions(pieces: Sequence[Piece], rules: Rules, page: Box, unit: float) -> It
             yield Region(_around([slot.box for slot in grid]), texts, inside, grid)
     for box in chain(_crop(pieces, rules, page, unit), _between_rules(pieces, rules, unit), _in_columns(pieces, unit)):
         if box.width >= _NARROWEST * unit:
-            yield Region(box, _within(pieces, box), _ruled(rules, box, unit), [])
+            table = without_captions(_within(pieces, box), _ruled(rules, box, unit), box, unit)
+            yield Region(table, _within(pieces, table), _ruled(rules, table, unit), [])
 
 
 def _within(pieces: Sequence[Piece], box: Box) -> list[Piece]:
@@ -131,6 +133,7 @@ def _is_table(grid: Sequence[Slot], pieces: Sequence[Piece], unit: float) -> boo
 
 def _between_rules(pieces: Sequence[Piece], rules: Rules, unit: float) -> Iterator[Box]:
     """From the first to the last of several rules of equal length, as long as text in columns stands between them."""
+    rows = rows_of(pieces)
     for group in _equal(rules.across, unit):
         start = 0
         while start < len(group) - 1:
@@ -138,6 +141,8 @@ def _between_rules(pieces: Sequence[Piece], rules: Rules, unit: float) -> Iterat
             while end + 1 < len(group) and _is_band(pieces, group[end], group[end + 1], unit):
                 end += 1
             box = _around(group[start : end + 1])
+            if 0 < end == start + 1:
+                box = _open_below(rows, box, unit)
             if end > start and _has_columns(rows_of(_within(pieces, box)), unit):
                 yield box
             start = max(end, start + 1)
@@ -156,6 +161,27 @@ def _equal(across: Sequence[Box], unit: float) -> list[list[Box]]:
         else:
             groups.append([rule])
     return groups
+
+
+def _open_below(rows: Sequence[Sequence[Piece]], box: Box, unit: float) -> Box:
+    """A table's head with the rows below it, where no rule closes it: rows in its columns, as near to each other."""
+    head = [row for row in rows if box.top <= row[0].middle <= box.bottom]
+    columns = columns_of(head, unit)
+    bottom = box.bottom
+    for row in rows:
+        if row[0].middle <= bottom:
+            continue
+        if len(row) < 2 or row[0].box.top - bottom > 1.5 * unit or not _stands_in(row, columns, box, unit):
+            break
+        bottom = max(piece.box.bottom for piece in row) + 0.1 * unit
+    return box._replace(bottom=bottom) if len(columns) > 1 else box
+
+
+def _stands_in(row: Sequence[Piece], columns: Sequence[tuple[float, float]], box: Box, unit: float) -> bool:
+    """Each piece has a column of the head to itself, or starts where the table does."""
+    met = [sum(piece.box.left < right and piece.box.right > left for left, right in columns) for piece in row]
+    inside = box.left - unit <= row[0].box.left and row[-1].box.right <= box.right + unit
+    return inside and max(met) <= 1 and sum(met) >= len(row) - 1
 
 
 def _is_band(pieces: Sequence[Piece], above: Box, below: Box, unit: float) -> bool:

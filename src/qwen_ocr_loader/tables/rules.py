@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST = 400  # rules of one direction that are looked at; a page of hatching has more
 _CONTRAST = 24  # gray levels a rule is darker than what is above and below it
+_DARK = 110  # gray level of a ground that light rules stand on
 _SHORTEST, _SHORTEST_DOWN = 2.0, 1.0  # in heights of a line of text
 _RUN = 1.3  # of unbroken ink, in the same unit: more than a letter's stroke has
 _THICKEST = 0.35
@@ -69,7 +70,7 @@ def _continues(last: Box, box: Box, unit: float) -> bool:
 
 
 def pixel_rules(gray: Gray, unit: float) -> Rules:
-    """The rules in a gray picture of dark ink on lighter paper.
+    """The rules in a gray picture: of dark ink on lighter paper, and light ones on dark ground.
 
     Args:
         gray: Height x width, 8 bits, turned so that text runs level to within about two degrees.
@@ -82,7 +83,7 @@ def pixel_rules(gray: Gray, unit: float) -> Rules:
 def _strokes(gray: Gray, unit: float) -> Gray:
     """1 where a stroke is: darker than what is above and below, or left and right of it, however the page is shaded.
 
-    Of both, as a rule that others cross would else be broken there.
+    Of both, as a rule that others cross would else be broken there. On dark ground, strokes are lighter than it.
     """
     import cv2
     import numpy as np
@@ -92,6 +93,8 @@ def _strokes(gray: Gray, unit: float) -> Gray:
     for size in ((1, thick), (thick, 1)):
         kernel = cv2.getStructuringElement(cv2.MORPH_RECT, size)
         ink |= cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, kernel) >= _CONTRAST
+        opened = cv2.morphologyEx(gray, cv2.MORPH_OPEN, kernel)
+        ink |= (cv2.subtract(gray, opened) >= _CONTRAST) & (opened <= _DARK)
     return ink
 
 

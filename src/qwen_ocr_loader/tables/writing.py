@@ -26,9 +26,9 @@ def to_markdown(rows: Rows) -> str:
 
 
 def pipe_table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of cells that are Markdown, its first row the header.
+    r"""A Markdown table of cells that are Markdown, its first row the header.
 
-    Pipes are escaped, but in formulas, where they become ``\\vert``; line breaks become ``<br>``.
+    Pipes are escaped, but in formulas, where they become ``\vert``; line breaks become ``<br>``.
     """
     if not rows or not rows[0]:
         return ""
