@@ -31,13 +31,13 @@ from .flight import Job
 from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
-from .preprocess import prepared, refuse_missing
+from .preprocess.steps import refuse_missing
 from .progress import Progress
 from .report import Failure, Origin, PageEvent, ReadPage, Report
 from .results import PageResult, Usage
 from .source import find
 from .tasks import TEXT_TASKS
-from .witness import Witness
+from .witness.reading import Witness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
@@ -174,6 +174,8 @@ class Run:
             return known
         scan = Scan(page.number, page.width, page.height, page.unit, page.image())
         if self.options.steps:
+            from .preprocess.preparation import prepared
+
             ready = prepared(scan.image, self.options.steps)
             job, scan = job._replace(back=ready.way_back(scan)), ready.scan(scan)
             what = Asked(*scan[:4], 0, 0)
