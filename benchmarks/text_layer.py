@@ -6,7 +6,7 @@ Without a file it draws one of 600 pages. Every measurement is a fresh process; 
 table holds medians. ``total`` counts from the end of the contestant's imports, ``process`` is the whole process with
 them. Memory is resident, of the process and those it started (what they share counts for each), at page 20 and at the
 last full hundred; the peak is the process's own. Peers that are not installed are said so:
-``pip install "qwen-ocr-loader[benchmark]"``.
+``pip install "qwen-ocr-loader[benchmark]"``, and PyMuPDF (AGPL, so in none of our extras) ``pip install pymupdf``.
 """
 
 from __future__ import annotations
