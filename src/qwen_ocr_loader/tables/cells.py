@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[str, ...], ...]
 
 WIDEST = 1000  # columns, as in the HTML standard
+MOST_REPEATED = 200_000
+"""Places of a table that merged cells may fill; a few letters of markup could otherwise make millions of cells."""
 
 
 class Cell(NamedTuple):
@@ -39,15 +41,22 @@ class FoundTable(NamedTuple):
 
 
 def expanded(rows: Sequence[Sequence[Cell]]) -> Rows:
-    """Cells onto a grid: merged cells repeat their text, where two meet the first stays."""
+    """Cells onto a grid: merged cells repeat their text, where two meet the first stays.
+
+    After ``MOST_REPEATED`` repeated cells, merged cells count as single ones.
+    """
     grid: list[dict[int, str]] = [{} for _ in rows]
+    repeated = 0
     for top, row in enumerate(rows):
         column = 0
         for text, columns, depth in row:
             while column in grid[top]:
                 column += 1
-            right = max(min(column + columns, WIDEST), column + 1)
-            for line in grid[top : top + depth if depth else None]:
+            whole = repeated < MOST_REPEATED
+            right = max(min(column + columns, WIDEST), column + 1) if whole else column + 1
+            lines = grid[top : top + depth if depth else None] if whole else grid[top : top + 1]
+            repeated += len(lines) * (right - column) - 1
+            for line in lines:
                 for at in range(column, right):
                     line.setdefault(at, text)
             column = right

@@ -91,8 +91,8 @@ class TableSplitter:
 
 def _pipe_parts(table: str) -> tuple[str, list[str], str]:
     """Header with its dashes, the rows, and nothing after them."""
-    head, dashes, *rows = table.splitlines(keepends=True)
-    return head + dashes.removesuffix("\n") + "\n", [row.removesuffix("\n") + "\n" for row in rows], ""
+    head, dashes, *rows = table.removesuffix("\n").split("\n")
+    return f"{head}\n{dashes}\n", [f"{row}\n" for row in rows], ""
 
 
 def _html_parts(table: str) -> tuple[str, list[str], str]:
