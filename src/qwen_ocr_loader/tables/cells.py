@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[str, ...], ...]
 
 WIDEST = 1000  # columns, as in the HTML standard
-MOST_REPEATED = 200_000
+MOST_REPEATED = 50_000
 """Places of a table that merged cells may fill; a few letters of markup could otherwise make millions of cells."""
 
 
