@@ -121,18 +121,35 @@ def merged() -> Drawn:
     for at, x in enumerate(xs):
         sheet.rule(x, 340 if at == 3 else 300, x, 540)
     said = {
-        (110, 328): "Region", (310, 328): "Crop", (600, 308): "Tons", (510, 348): "2023", (710, 348): "2024",
-        (110, 408): "North", (310, 388): "Rye", (510, 388): "1.5", (710, 388): "2.5",
-        (310, 428): "Oats", (510, 428): "3.5", (710, 428): "4.5",
-        (110, 488): "South", (310, 468): "Rye", (510, 468): "5.5", (710, 468): "6.5",
-        (310, 508): "Oats", (510, 508): "7.5", (710, 508): "8.5",
+        (110, 328): "Region",
+        (310, 328): "Crop",
+        (600, 308): "Tons",
+        (510, 348): "2023",
+        (710, 348): "2024",
+        (110, 408): "North",
+        (310, 388): "Rye",
+        (510, 388): "1.5",
+        (710, 388): "2.5",
+        (310, 428): "Oats",
+        (510, 428): "3.5",
+        (710, 428): "4.5",
+        (110, 488): "South",
+        (310, 468): "Rye",
+        (510, 468): "5.5",
+        (710, 468): "6.5",
+        (310, 508): "Oats",
+        (510, 508): "7.5",
+        (710, 508): "8.5",
     }
     for (left, top), text in said.items():
         sheet.write(left, top, text)
     rows = [
-        ["Region", "Crop", "Tons", "Tons"], ["Region", "Crop", "2023", "2024"],
-        ["North", "Rye", "1.5", "2.5"], ["North", "Oats", "3.5", "4.5"],
-        ["South", "Rye", "5.5", "6.5"], ["South", "Oats", "7.5", "8.5"],
+        ["Region", "Crop", "Tons", "Tons"],
+        ["Region", "Crop", "2023", "2024"],
+        ["North", "Rye", "1.5", "2.5"],
+        ["North", "Oats", "3.5", "4.5"],
+        ["South", "Rye", "5.5", "6.5"],
+        ["South", "Oats", "7.5", "8.5"],
     ]
     return Drawn(sheet, [rows])
 
@@ -140,8 +157,12 @@ def merged() -> Drawn:
 def several_lines(*, ruled: str) -> Drawn:
     """Cells of two and three lines of text."""
     sheet = _sheet()
-    rows = [["Part", "What it does", "Weight"], ["Pump", "Lifts the water\nfrom the well", "12.5 kg"],
-            ["Valve", "Keeps it from\nrunning back into\nthe well", "0.8 kg"], ["Tank", "Holds enough for a day", "40 kg"]]
+    rows = [
+        ["Part", "What it does", "Weight"],
+        ["Pump", "Lifts the water\nfrom the well", "12.5 kg"],
+        ["Valve", "Keeps it from\nrunning back into\nthe well", "0.8 kg"],
+        ["Tank", "Holds enough for a day", "40 kg"],
+    ]
     ys = [292, 332, 400, 490, 530]
     for y, row in zip(ys, rows, strict=False):
         sheet.rows(LEFTS, y + 8, [row])
@@ -182,7 +203,9 @@ def side_by_side(*, ruled: str) -> Drawn:
 
 def leftward(*, ruled: str) -> Drawn:
     """Of a script that runs from right to left: the first column is the rightmost."""
-    sheet = _sheet(above="מילים של הדף שאינן שייכות לשום טבלה נמצאות כאן", below="ועוד מילים של הדף נמצאות כאן בסוף הדף")
+    sheet = _sheet(
+        above="מילים של הדף שאינן שייכות לשום טבלה נמצאות כאן", below="ועוד מילים של הדף נמצאות כאן בסוף הדף"
+    )
     rows = [["שדה", "שנה ראשונה", "שנה שנייה"], *[[f"גבעה {n}", f"{n}.{n}1", f"{n + 1}.{n}7"] for n in range(1, 7)]]
     for at, row in enumerate(rows):
         for left, text in zip(reversed(LEFTS), row, strict=True):

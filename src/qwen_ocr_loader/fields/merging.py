@@ -29,7 +29,7 @@ class _Part(NamedTuple):
         """Its elements, or what it has by name."""
         places: dict[Any, list[Place]] = {}
         for place in self.places:
-            places.setdefault(*place.path[len(self.path) :][:1] or (None,), []).append(place)
+            places.setdefault(next(iter(place.path[len(self.path) :]), None), []).append(place)
         steps = self.value.items() if isinstance(self.value, Mapping) else enumerate(self.value)
         return {step: _Part(value, (*self.path, step), self.field, places.get(step, ())) for step, value in steps}
 

@@ -15,7 +15,7 @@ _RULES = re.compile(
 )
 _STYLE = re.compile(
     rf"(?P<formula>(?<!\\)(?:{FORMULA}))"
-    r"|\\(?:textbf|textit|emph|text|mathrm|makecell|underline)\{(?P<inner>[^{}]*)\}"
+    r"|\\(?:textbf|textit|emph|text|mathrm|makecell|underline)\{(?P<inner>(?:[^{}]|\{[^{}]*\})*)\}"
 )
 _PRINTED = re.compile(
     rf"(?P<formula>(?<!\\)(?:{FORMULA}))|(?P<line>\\\\(?:\[[^\]\n]{{0,40}}\])?|\\newline(?![a-zA-Z]))|\\(?P<sign>[&%$#_{{}}])|(?P<nothing>\\!|\\/)"
