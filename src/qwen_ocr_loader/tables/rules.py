@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .pieces import Piece
+
     Gray = NDArray[np.uint8]
 
 MOST = 400  # rules of one direction that are looked at; a page of hatching has more
@@ -41,6 +43,32 @@ def rules_of(boxes: Iterable[Box], unit: float) -> Rules:
     across = _joined(_longest(across), unit)
     flipped = _joined(_longest([_flipped(box) for box in down]), unit)
     return Rules(tuple(across), tuple(sorted(map(_flipped, flipped))))
+
+
+def apart_from_text(rules: Rules, pieces: Iterable[Piece]) -> Rules:
+    """Without those that run through a piece of text: letters of a small picture, run together."""
+    inner = sorted((_core(piece.box) for piece in pieces), key=lambda box: box.top)
+    return Rules(*(tuple(rule for rule in kind if not _is_print(rule, inner)) for kind in rules))
+
+
+def _core(text: Box) -> Box:
+    """A line of text without the margins that a rule may touch."""
+    return text._replace(top=text.top + 0.15 * text.height, bottom=text.bottom - 0.15 * text.height)
+
+
+def _is_print(rule: Box, texts: Sequence[Box]) -> bool:
+    """Most of its length lies within one line of text."""
+    across, down = (rule.left + rule.right) / 2, (rule.top + rule.bottom) / 2
+    for text in texts:
+        if text.top > rule.bottom:
+            return False
+        if rule.width >= rule.height and text.top < down < text.bottom:
+            if min(rule.right, text.right) - max(rule.left, text.left) > 0.6 * rule.width:
+                return True
+        elif rule.height > rule.width and text.left < across < text.right:
+            if min(rule.bottom, text.bottom) - max(rule.top, text.top) > 0.5 * rule.height:
+                return True
+    return False
 
 
 def _longest(boxes: list[Box]) -> list[Box]:
