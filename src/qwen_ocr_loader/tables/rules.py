@@ -22,6 +22,7 @@ _DARK = 110  # gray level of a ground that light rules stand on
 _SHORTEST, _SHORTEST_DOWN = 2.0, 1.0  # in heights of a line of text
 _RUN = 1.3  # of unbroken ink, in the same unit: more than a letter's stroke has
 _THICKEST = 0.35
+_PRINT = 0.5  # of a rule, inside of a line of text: then it is print
 _SLANT = 0.06  # of its length a rule may rise: three degrees
 
 
@@ -58,16 +59,14 @@ def _core(text: Box) -> Box:
 
 def _is_print(rule: Box, texts: Sequence[Box]) -> bool:
     """Most of its length lies within one line of text."""
-    across, down = (rule.left + rule.right) / 2, (rule.top + rule.bottom) / 2
+    middle = (rule.left + rule.right) / 2, (rule.top + rule.bottom) / 2
     for text in texts:
         if text.top > rule.bottom:
             return False
-        if rule.width >= rule.height and text.top < down < text.bottom:
-            if min(rule.right, text.right) - max(rule.left, text.left) > 0.6 * rule.width:
-                return True
-        elif rule.height > rule.width and text.left < across < text.right:
-            if min(rule.bottom, text.bottom) - max(rule.top, text.top) > 0.5 * rule.height:
-                return True
+        shared = text.shared(rule) / max(rule.width * rule.height, 1e-9)
+        inside = text.left < middle[0] < text.right and text.top < middle[1] < text.bottom
+        if inside and shared > _PRINT:
+            return True
     return False
 
 
