@@ -70,6 +70,7 @@ class Run:
         self.budget = Budget(self.engines, self.tasks, max_cost)
         self.once = Once(self.engines, self.tasks, reader.cache, self.options.refresh)
         self.witness = Witness(reader.witness, reader.cache, self.options.refresh) if reader.witness else None
+        self.prepares = True  # an estimate does without: it takes the page's lines to be looked for
         self.progress = Progress(shown=self.options.show_progress)
 
     @property
@@ -173,6 +174,8 @@ class Run:
         if place and (digest := self.once.digest_at(place)) and (known := self._known(job, what, digest)):
             return known
         scan = Scan(page.number, page.width, page.height, page.unit, page.image())
+        if self.options.steps and not self.prepares:
+            return job._replace(scan=scan)
         if self.options.steps:
             from .preprocess.preparation import prepared
 
