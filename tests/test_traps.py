@@ -19,7 +19,7 @@ from qwen_ocr_loader.markdown.page import as_markdown
 from qwen_ocr_loader.markup import formulas, sniff, unwrapped
 from qwen_ocr_loader.results import Place
 from qwen_ocr_loader.tables import TableSplitter, find_tables
-from qwen_ocr_loader.witness import witnessed
+from qwen_ocr_loader.witness.comparison import witnessed
 from qwen_ocr_loader.writing import part_of_line
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ from .flight import Job
 from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
+from .preprocess.preparation import prepared
 from .preprocess.steps import refuse_missing
 from .progress import Progress
 from .report import Failure, Origin, PageEvent, ReadPage, Report
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from .flight import Landing
     from .pages import Page, Pages
     from .reader import Reader
-    from .source import Found, Source, SourceLike
+    from .source import Found, SourceLike
 
 
 class Run:
@@ -134,7 +135,7 @@ class Run:
             numbers = options.page_numbers(pages.count)
             self.progress.expect(len(numbers))
             pages.prepare(numbers)
-            origin = _origin(source, pages)
+            origin = Origin.of(source, pages)
             yield from self._grouped(self._page(origin, pages, number) for number in numbers)
 
     def _grouped(self, jobs: Iterable[Job]) -> Iterator[Job]:
@@ -177,8 +178,6 @@ class Run:
         if self.options.steps and not self.prepares:
             return job._replace(scan=scan)
         if self.options.steps:
-            from .preprocess.preparation import prepared
-
             ready = prepared(scan.image, self.options.steps)
             job, scan = job._replace(back=ready.way_back(scan)), ready.scan(scan)
             what = Asked(*scan[:4], 0, 0)
@@ -388,15 +387,3 @@ def _together(group: Sequence[Job]) -> Job:
     scans = tuple(scan for job in others for scan in job.scans)
     digests = tuple(digest for job in group for digest in job.digests)
     return first._replace(more=scans, digests=digests)
-
-
-def _origin(source: Source, pages: Pages) -> Origin:
-    return Origin(
-        name=source.name,
-        file_name=source.file_name,
-        mime_type=source.mime,
-        sha256=source.sha256,
-        total_pages=pages.count,
-        info=dict(pages.info),
-        metadata=dict(source.metadata),
-    )
