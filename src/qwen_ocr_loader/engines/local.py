@@ -1,14 +1,16 @@
-"""The embedded engine: PP-OCRv6 on onnxruntime, offline, its models inside the ``rapidocr`` package."""
+"""The embedded engine: PP-OCRv6 on onnxruntime, offline; other scripts by Tesseract, where that is installed."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
+from .languages import packs_for, reread
+from .tesseract import identity, packs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,18 +31,22 @@ MODELS = ("small",)
 class LocalEngine:
     """Reads Chinese, Japanese and Latin-script text on this machine: line quads, text and confidence.
 
-    No key, no network, no system package. It does not read Korean, Cyrillic, Arabic or Indic scripts.
+    No key, no network, no system package. Korean, Cyrillic, Arabic and other scripts, and Vietnamese and Slovak, are
+    read by Tesseract where ``[tesseract]`` and its packs are installed; the result's ``engine`` says so.
 
     Attributes:
         model: ``"small"`` or ``"PP-OCRv6-small"``: the models that ship inside ``rapidocr``.
         threads: Processor threads for one page; None for all cores this process may use.
+        languages: The languages of pages that PP-OCR does not read (``"ko"`` or Tesseract's ``"kor"``); () for what
+            each page shows.
 
     Raises:
-        ValueError: An unknown model.
+        ValueError: An unknown model or language.
     """
 
     model: str = "small"
     threads: int | None = None
+    languages: tuple[str, ...] = ()
 
     remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset(
@@ -52,6 +58,7 @@ class LocalEngine:
     def __post_init__(self) -> None:
         if self.model.removeprefix(FAMILY) not in MODELS:
             raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
+        packs_for(self.languages)
 
     @property
     def name(self) -> str:
@@ -60,27 +67,33 @@ class LocalEngine:
 
     @property
     def settings(self) -> str:
-        """The model: threads do not change what is read."""
-        return self.model.removeprefix(FAMILY)
+        """The model, Tesseract's packs and the languages: threads do not change what is read."""
+        parts = [self.model.removeprefix(FAMILY), identity(packs()), *packs_for(self.languages)]
+        return " ".join(filter(None, parts))
 
     def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
         """Read the page's lines, put them into reading order, and find in them what else is asked for.
 
         Raises:
-            MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed.
+            MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed, or Tesseract's pack for the page.
+            ReplyUnreadable: Most of the page is in no script that could be told.
         """
         from .ppocr import shared
 
         models = shared(self.threads or cores())
         pixels = _bgr(scan.image)
         height, width = pixels.shape[:2]
+        page = reread(models.read(pixels), packs_for(self.languages))
         boxes = [
             TextBox(line.text, Quad.from_pixels(line.corners.tolist(), width, height), round(line.score, 4))
-            for line, *_ in models.read(pixels)
+            for line in page.readings
             if line.legible
         ]
         text, lines = compose(boxes, scan.width, scan.height)
-        return self.structured(scan.result(self, tasks, text, lines=lines), tasks, scan.image)
+        result = scan.result(self, tasks, text, lines=lines)
+        if page.packs:
+            result = replace(result, engine=f"{self.name}+tesseract:{'+'.join(page.packs)}")
+        return self.structured(result, tasks, scan.image)
 
     def structured(
         self,
