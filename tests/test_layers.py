@@ -130,6 +130,7 @@ ROWS = [
     "engines.ppocr",
     "engines.scripts",
     "engines.tesseract",
+    "engines.recognisers",
     "engines.languages",
     "engines.structure",
     "engines.fake",

@@ -1,20 +1,22 @@
-"""Lines in a script or language that PP-OCR does not write are read again by Tesseract, in the language that fits."""
+"""Lines in a script or language that PP-OCR does not write are read again by whoever is installed for it."""
 
 from __future__ import annotations
 
-import logging
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import MissingDependency, ReplyUnreadable, did_you_mean
-from . import tesseract
-from .scripts import EAST_ASIAN, SCRIPTS, TELLTALES, Foreign, foreign, telltale_language
+from ..errors import UnknownScript, did_you_mean
+from . import recognisers, tesseract
+from .ppocr import LEGIBLE
+from .recognisers import RECOGNISERS, for_languages
+from .scripts import EAST_ASIAN, SCRIPTS, TELLTALES, foreign, telltale_language, written_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from .ppocr import Pixels, Reading, Seen
+    from .ppocr import Pixels, Reading, Recognised, Seen
+    from .scripts import Foreign
 
 SAMPLE = 4  # the longest lines: enough to tell a language by
 ROUNDS = 3  # scripts on one page besides those of PP-OCR
@@ -26,7 +28,6 @@ MOSTLY = 0.5  # of a page's lines, by length
 FEW = 3  # lines: fewer may be a picture's
 INSTALL = "pip install 'qwen-ocr-loader[tesseract]'"
 COMMON = ("ara", "kor", "rus")  # packs to name where nothing can tell the script
-logger = logging.getLogger("qwen_ocr_loader")
 
 # Two-letter codes (ISO 639-1): of languages that PP-OCR reads as they are, and of those that Tesseract has packs for.
 # fmt: off
@@ -45,18 +46,54 @@ CODES = {
 # fmt: on
 
 
+class Others(NamedTuple):
+    """Who is here for what PP-OCRv6 does not write.
+
+    Attributes:
+        installed: Tesseract's packs and RapidOCR's recognisers, by name.
+        wanted: The packs of the languages that pages are said to be in; tried first.
+        threads: For RapidOCR's recognisers.
+    """
+
+    installed: Mapping[str, Path]
+    wanted: tuple[str, ...] = ()
+    threads: int = 1
+
+    def here(self, names: Iterable[str]) -> list[str]:
+        """Those that are installed."""
+        return [name for name in names if name in self.installed]
+
+    def recognise(self, crops: Sequence[Pixels], *names: str) -> list[Recognised]:
+        """The reading of each level line by one recogniser, or one pack or several together."""
+        paths = [self.installed[name] for name in names if name in self.installed]
+        if names[0] in RECOGNISERS:
+            return recognisers.shared(paths[0], self.threads).recognise(crops)
+        return tesseract.recognise(crops, *paths)
+
+    def shown(self, crops: Sequence[Pixels]) -> tesseract.Script | None:
+        """What Tesseract's detection sees, where its pack is installed."""
+        pack = self.installed.get(tesseract.DETECTION)
+        return tesseract.script(crops, pack) if pack and crops else None
+
+    def called(self, name: str) -> str:
+        """As in the engine's name."""
+        stem = self.installed[name].stem
+        return stem.partition("_rec")[0] if name in RECOGNISERS else f"tesseract:{stem}"
+
+
 class Reread(NamedTuple):
-    """All lines of a page, and the packs some of them were read with."""
+    """All lines of a page, who has read some of them again, and what is to be said about those nobody could read."""
 
     readings: list[Reading]
-    packs: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    complaint: str = ""
 
 
 class Heard(NamedTuple):
-    """A language that may be the one: its pack, and whether its lines stand upside down."""
+    """Who can read some lines, and whether they stand upside down."""
 
-    pack: str
-    upside_down: bool
+    name: str
+    upside_down: bool = False
 
 
 def packs_for(languages: Iterable[str]) -> tuple[str, ...]:
@@ -75,150 +112,175 @@ def packs_for(languages: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def reread(lines: Sequence[Seen], wanted: Sequence[str] = ()) -> Reread:
-    """The lines as PP-OCR read them; those that it could not, and that Tesseract can, as Tesseract does.
+def reread(lines: Sequence[Seen], others: Others) -> Reread:
+    """The lines as PP-OCR read them; those that it could not, as somebody reads them who can.
 
     Args:
         lines: All that were found on a page.
-        wanted: The packs to choose from, where the page's languages are known.
+        others: Who there is, and what to expect.
 
     Raises:
-        MissingDependency: Most of the page is in a script that nothing installed reads; the message has the command.
-        ReplyUnreadable: Most of the page cannot be read, and no other pack would help as far as can be told.
+        UnknownScript: Most of the page cannot be read by anything installed; the message has the command that helps.
     """
-    installed = tesseract.packs()
-    if pack := _misspelt(lines, wanted):
-        return _respelt(lines, pack, installed)
+    if pack := _misspelt(lines, others.wanted):
+        return _respelt(lines, pack, others)
     found = foreign(lines)
-    return _foreign(lines, found, wanted, installed) if found.at else Reread([seen.reading for seen in lines])
+    return _foreign(lines, found, others) if found.at else Reread([seen.reading for seen in lines])
 
 
-def _foreign(lines: Sequence[Seen], found: Foreign, wanted: Sequence[str], installed: Mapping[str, Path]) -> Reread:
-    readings, used = [seen.reading for seen in lines], []
-    left, untried = found.at, set(installed)
+# --- scripts that PP-OCR does not know ---------------------------------------------------------------------------
+
+
+def _foreign(lines: Sequence[Seen], found: Foreign, others: Others) -> Reread:
+    readings, by = [seen.reading for seen in lines], []
+    left = found.at
     for _ in range(ROUNDS):
-        heard = _heard(_sample(lines, left), wanted, {pack: installed[pack] for pack in untried})
-        if heard is None:
+        heard = _heard(lines, found, left, others) if left else None
+        if heard is None or heard.name in by:
             break
-        untried.discard(heard.pack)
-        better = _read_by(heard, lines, left, installed)
+        better = _read_by(heard, lines, left, others)
         readings = [better.get(i, reading) for i, reading in enumerate(readings)]
-        used += [heard.pack] if better else []
+        by += [heard.name] if better else []
         left = [i for i in left if i not in better]
-        if not left:
-            break
-    if left:
-        _tell(lines, found, left, installed)
-    return Reread(readings, tuple(used))
+    complaint = _complaint(lines, found, left, others) if left else ""
+    for i in found.unread.intersection(left):  # what is left of such a line is no reading to rely on
+        readings[i] = readings[i]._replace(score=min(readings[i].score, LEGIBLE))
+    return Reread(readings, tuple(map(others.called, by)), complaint)
 
 
 def _sample(lines: Sequence[Seen], at: Iterable[int]) -> list[Pixels]:
     return sorted((lines[i].crop for i in at), key=lambda crop: -crop.shape[1])[:SAMPLE]
 
 
-def _heard(sample: Sequence[Pixels], wanted: Sequence[str], installed: Mapping[str, Path]) -> Heard | None:
-    """The language that some lines are in, as far as packs are installed."""
-    shown = _shown(sample, installed)
-    upside_down = shown is not None and shown.upside_down
-    sure = shown is not None and shown.sure and shown.name in SCRIPTS
-    among = SCRIPTS[shown.name] if shown and sure else _each_script(installed)
-    chosen = [pack for pack in (wanted or among) if pack in installed and (not sure or pack in among)]
-    if not chosen:
+def _heard(lines: Sequence[Seen], found: Foreign, at: Sequence[int], others: Others) -> Heard | None:
+    """Who reads some lines best, as far as anybody is installed; lines of doubtful Latin letters are left alone."""
+    crops = _sample(lines, at)
+    shown = others.shown(crops)
+    turned = shown is not None and shown.upside_down
+    script = _script(shown)
+    blank = found.share(found.unread) >= found.share(found.at) / 2
+    if not (script or blank or others.wanted):
         return None
-    crops = [crop[::-1, ::-1] if upside_down else crop for crop in sample]
-    trials = {pack: fmean(read.score for read in tesseract.recognise(crops, installed[pack])) for pack in chosen}
-    best = max(trials, key=trials.__getitem__)
-    return Heard(best, upside_down) if trials[best] >= (ACCEPTED if sure or wanted else CREDIBLE) else None
+    upright = [crop[::-1, ::-1] if turned else crop for crop in crops]
+    for names, bar in _groups(script, others, ACCEPTED if script and blank else CREDIBLE):
+        trials = {name: _fluency(name, others.recognise(upright, name)) for name in names}
+        best = max(trials, key=lambda name: trials[name], default=None)
+        if best and trials[best] >= bar:
+            return Heard(best, turned)
+    return None
 
 
-def _shown(sample: Sequence[Pixels], installed: Mapping[str, Path]) -> tesseract.Script | None:
-    """What Tesseract's detection sees, where its pack is installed."""
-    return tesseract.script(sample, installed[tesseract.DETECTION]) if tesseract.DETECTION in installed else None
+def _script(shown: tesseract.Script | None) -> str | None:
+    return shown.name if shown and shown.sure and shown.name in SCRIPTS else None
 
 
-def _each_script(installed: Mapping[str, Path]) -> list[str]:
-    """The first installed pack of each script."""
-    firsts = (next((pack for pack in packs if pack in installed), None) for packs in SCRIPTS.values())
-    return [pack for pack in firsts if pack]
+def _groups(script: str | None, others: Others, bar: float) -> Iterator[tuple[list[str], float]]:
+    """Names to try together, and the confidence that will do: who is asked for, then RapidOCR's, then Tesseract's.
+
+    Args:
+        script: That the lines are in; None where that is not known, for the first installed pack of each.
+        others: Who there is.
+        bar: For those who were not asked for.
+    """
+    firsts = (next((pack for pack in packs if pack in others.installed), None) for packs in SCRIPTS.values())
+    packs = SCRIPTS[script] if script else [pack for pack in firsts if pack]
+    wanted = [pack for pack in others.wanted if not script or pack in packs]
+    yield others.here(for_languages(wanted)), ACCEPTED
+    yield others.here(wanted), ACCEPTED
+    yield others.here(for_languages(packs) if script else RECOGNISERS), bar
+    yield others.here(packs), bar
 
 
-def _read_by(
-    heard: Heard, lines: Sequence[Seen], at: Sequence[int], installed: Mapping[str, Path]
-) -> dict[int, Reading]:
-    """The lines that come out credibly in a language, by index."""
+def _fluency(name: str, readings: Sequence[Recognised]) -> float:
+    """Mean confidence of what comes out in the letters it should."""
+    return fmean(read.score if written_in(read.text, _pack(name)) else 0.0 for read in readings)
+
+
+def _pack(name: str) -> str:
+    """Itself, or one that a recogniser stands for: of the same script."""
+    return RECOGNISERS[name][0] if name in RECOGNISERS else name
+
+
+def _read_by(heard: Heard, lines: Sequence[Seen], at: Sequence[int], others: Others) -> dict[int, Reading]:
+    """The lines that come out credibly in a language's letters, by index."""
     import numpy as np
 
     crops = [lines[i].crop[::-1, ::-1] if heard.upside_down else lines[i].crop for i in at]
-    together = [installed[pack] for pack in (heard.pack, *_companion(heard.pack)) if pack in installed]
     found = {}
-    for i, read in zip(at, tesseract.recognise(crops, *together), strict=True):
-        if read.text and read.score >= ACCEPTED:
+    for i, read in zip(at, others.recognise(crops, heard.name, *_companion(heard.name)), strict=True):
+        if read.score >= ACCEPTED and written_in(read.text, _pack(heard.name)):
             corners = np.roll(lines[i].corners, -2 if heard.upside_down else 0, axis=0)
             found[i] = lines[i].reading._replace(text=read.text, corners=corners, score=read.score)
     return found
 
 
-def _companion(pack: str) -> tuple[str, ...]:
+def _companion(name: str) -> tuple[str, ...]:
     """English, for the Latin words between those in another script; the Korean, Vietnamese and Slovak packs know them.
 
     It costs 1.1 to 2 times the time; word F1 of an Arabic page with names of programs rose from .861 to .887.
     """
-    return () if pack in {"kor", "vie", "slk"} else ("eng",)
+    return () if name in {"kor", "vie", "slk"} else ("eng",)
+
+
+# --- languages that PP-OCR writes with wrong letters -------------------------------------------------------------
 
 
 def _misspelt(lines: Sequence[Seen], wanted: Sequence[str]) -> str | None:
     """The pack for a page that PP-OCR reads well but for some letters of its language."""
-    if wanted:
-        return next((pack for pack in wanted if pack in TELLTALES), None)
+    if telltales := [pack for pack in wanted if pack in TELLTALES]:
+        return telltales[0]
     return telltale_language("".join(seen.reading.text for seen in lines))
 
 
-def _respelt(lines: Sequence[Seen], pack: str, installed: Mapping[str, Path]) -> Reread:
+def _respelt(lines: Sequence[Seen], pack: str, others: Others) -> Reread:
     readings = [seen.reading for seen in lines]
-    if pack not in installed:
-        logger.warning("a page in %r is read with some letters wrong; type: %s", pack, _command([pack], installed))
-        return Reread(readings)
-    at = [i for i, reading in enumerate(readings) if any(map(str.isalpha, reading.text))]
-    better = _read_by(Heard(pack, upside_down=False), lines, at, installed)
-    return Reread([better.get(i, reading) for i, reading in enumerate(readings)], (pack,) if better else ())
+    names = others.here([*for_languages([pack]), pack])
+    if not names:
+        command = _command([pack], others)
+        return Reread(readings, complaint=f"read with some letters wrong, as it is in {pack!r}; type: {command}")
+    at = [i for i, reading in enumerate(readings) if written_in(reading.text, pack)]
+    better = _read_by(Heard(names[0]), lines, at, others)
+    by = (others.called(names[0]),) if better else ()
+    return Reread([better.get(i, reading) for i, reading in enumerate(readings)], by)
 
 
-def _tell(lines: Sequence[Seen], found: Foreign, left: Sequence[int], installed: Mapping[str, Path]) -> None:
-    """Say what was not read: as an error where it is most of the page."""
-    shown = _shown(_sample(lines, left), installed)
-    needed = _needed(shown)
-    if set(needed) & set(installed):
-        needed = ()  # the pack is there, and could not read it
-    command = _command(needed, installed)
-    what = f"{len(left)} of {len(lines)} lines cannot be read: {_guess(shown, needed)}"
-    mostly = (found.share if needed else found.unread) >= MOSTLY  # confidence alone does not tell noise from a script
-    if not mostly or len(left) < max(FEW, len(found.at) / 2):
-        logger.warning("%s; %s", what, f"type: {command}" if command else "they are left as they came out")
-    elif command:
-        raise MissingDependency(f"{what}; type: {command}")
-    else:
-        text = "\n".join(seen.reading.text for seen in lines)
-        raise ReplyUnreadable(f"{what}; try engine='dashscope', or preprocess=('orient',)", text=text)
+# --- what nobody reads -------------------------------------------------------------------------------------------
 
 
-def _needed(shown: tesseract.Script | None) -> Sequence[str]:
-    """Packs that would read what the detection sees. What PP-OCR cannot read is no Chinese or Japanese: Korean is."""
-    if shown is None:
-        return ()
-    if shown.name in EAST_ASIAN:
-        return SCRIPTS["Korean"]
-    return SCRIPTS.get(shown.name, ())[:1] if shown.sure else ()
+def _complaint(lines: Sequence[Seen], found: Foreign, left: Sequence[int], others: Others) -> str:
+    """What to say of the lines that are left, if anything.
+
+    Raises:
+        UnknownScript: They are most of the page.
+    """
+    unread = sorted(found.unread.intersection(left))
+    shown = others.shown(_sample(lines, unread or left))
+    script = _script(shown) or ("Korean" if unread and shown and shown.name in EAST_ASIAN else None)
+    needed = _needed(script, others)
+    if not unread and not needed:
+        return ""  # doubtful, but in no script that somebody else would read
+    at = left if needed else unread
+    what = f"in {script} script" if needed and script else "in a script that nothing installed reads, or no print"
+    command = _command(needed, others)
+    said = f"{len(at)} of {len(lines)} lines cannot be read: they seem to be {what}"
+    said += f"; type: {command}" if command else "; try engine='dashscope', or preprocess=('orient',)"
+    if found.share(at) >= MOSTLY and (needed or len(at) >= FEW):
+        raise UnknownScript(said, text="\n".join(seen.reading.text for seen in lines))
+    return said
 
 
-def _guess(shown: tesseract.Script | None, needed: Sequence[str]) -> str:
-    if needed and shown:
-        return f"they seem to be in {'Korean' if shown.name in EAST_ASIAN else shown.name} script"
-    return "handwriting, noise, or a script that nothing installed reads"
+def _needed(script: str | None, others: Others) -> Sequence[str]:
+    """Packs that would help; none where they are here and did not."""
+    if script and not others.here([*for_languages(SCRIPTS[script]), *SCRIPTS[script]]):
+        return [pack for pack in others.wanted if pack in SCRIPTS[script]] or SCRIPTS[script][:1]
+    return [pack for pack in others.wanted if not script and not others.here([*for_languages([pack]), pack])]
 
 
-def _command(needed: Sequence[str], installed: Mapping[str, Path]) -> str:
+def _command(needed: Sequence[str], others: Others) -> str:
     """What to type so that such a page is read; empty where nothing is known to help."""
-    if not installed:
-        needed = ["osd", *(needed or COMMON)]
-    system = [f"apt-get install {' '.join(f'tesseract-ocr-{pack}' for pack in needed)}"] if needed else []
-    return " && ".join([*([] if installed else [INSTALL]), *system])
+    tesseracts = set(others.installed) - set(RECOGNISERS)
+    if not needed and not tesseracts:
+        needed = COMMON
+    asked = [*([] if tesseract.DETECTION in tesseracts else [tesseract.DETECTION]), *needed]
+    system = [f"apt-get install {' '.join(f'tesseract-ocr-{pack}' for pack in asked)}"] if asked else []
+    return " && ".join([*([] if tesseracts else [INSTALL]), *system])

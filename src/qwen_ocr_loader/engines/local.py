@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
-from .languages import packs_for, reread
-from .tesseract import identity, packs
+from . import recognisers, tesseract
+from .languages import Others, packs_for, reread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,28 +26,35 @@ if TYPE_CHECKING:
 
 FAMILY = "PP-OCRv6-"
 MODELS = ("small",)
+logger = logging.getLogger("qwen_ocr_loader")
 
 
 @dataclass(frozen=True, slots=True)
 class LocalEngine:
     """Reads Chinese, Japanese and Latin-script text on this machine: line quads, text and confidence.
 
-    No key, no network, no system package. Korean, Cyrillic, Arabic and other scripts, and Vietnamese and Slovak, are
-    read by Tesseract where ``[tesseract]`` and its packs are installed; the result's ``engine`` says so.
+    No key, no network, no system package. Lines in Korean, Cyrillic, Arabic and other scripts, and pages in Vietnamese
+    and Slovak, are read by RapidOCR's recognisers for them where their files are here, else by Tesseract where
+    ``[tesseract]`` and its packs are installed; the result's ``engine`` says so.
 
     Attributes:
         model: ``"small"`` or ``"PP-OCRv6-small"``: the models that ship inside ``rapidocr``.
         threads: Processor threads for one page; None for all cores this process may use.
-        languages: The languages of pages that PP-OCR does not read (``"ko"`` or Tesseract's ``"kor"``); () for what
-            each page shows.
+        languages: The languages that pages may be in (``"ko"`` or Tesseract's ``"kor"``), tried first; () for what each
+            page shows.
+        recognisers: A folder with RapidOCR's recognisers (``korean_PP-OCRv5_rec_mobile.onnx``), besides that of
+            ``rapidocr``; None for that one alone.
+        fetch: Download the recognisers of ``languages`` from where RapidOCR publishes them, where they are not here.
 
     Raises:
-        ValueError: An unknown model or language.
+        ValueError: An unknown model or language, or ``fetch`` without languages.
     """
 
     model: str = "small"
     threads: int | None = None
     languages: tuple[str, ...] = ()
+    recognisers: str | None = None
+    fetch: bool = False
 
     remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset(
@@ -58,7 +66,10 @@ class LocalEngine:
     def __post_init__(self) -> None:
         if self.model.removeprefix(FAMILY) not in MODELS:
             raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
+        object.__setattr__(self, "languages", _several(self.languages))
         packs_for(self.languages)
+        if self.fetch and not self.languages:
+            raise ValueError("fetch=True: say for which languages, as in languages=('ko', 'ru')")
 
     @property
     def name(self) -> str:
@@ -67,33 +78,44 @@ class LocalEngine:
 
     @property
     def settings(self) -> str:
-        """The model, Tesseract's packs and the languages: threads do not change what is read."""
-        parts = [self.model.removeprefix(FAMILY), identity(packs()), *packs_for(self.languages)]
+        """The model, who else is here, and the languages: threads do not change what is read."""
+        wanted = packs_for(self.languages)
+        others = {*recognisers.present(self.recognisers), *(recognisers.for_languages(wanted) if self.fetch else ())}
+        parts = [self.model.removeprefix(FAMILY), *sorted(others), tesseract.identity(tesseract.packs()), *wanted]
         return " ".join(filter(None, parts))
 
     def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
         """Read the page's lines, put them into reading order, and find in them what else is asked for.
 
         Raises:
-            MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed, or Tesseract's pack for the page.
-            ReplyUnreadable: Most of the page is in no script that could be told.
+            MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed.
+            UnknownScript: Most of the page is in a script that nothing here reads.
+            EngineError: A recogniser cannot be fetched or loaded.
         """
         from .ppocr import shared
 
         models = shared(self.threads or cores())
         pixels = _bgr(scan.image)
         height, width = pixels.shape[:2]
-        page = reread(models.read(pixels), packs_for(self.languages))
+        page = reread(models.read(pixels), self._others())
+        if page.complaint:
+            logger.warning("page %d: %s", scan.page + 1, page.complaint)
         boxes = [
             TextBox(line.text, Quad.from_pixels(line.corners.tolist(), width, height), round(line.score, 4))
             for line in page.readings
             if line.legible
         ]
         text, lines = compose(boxes, scan.width, scan.height)
-        result = scan.result(self, tasks, text, lines=lines)
-        if page.packs:
-            result = replace(result, engine=f"{self.name}+tesseract:{'+'.join(page.packs)}")
+        result = replace(scan.result(self, tasks, text, lines=lines), engine="+".join([self.name, *page.by]))
         return self.structured(result, tasks, scan.image)
+
+    def _others(self) -> Others:
+        """Who reads what PP-OCR does not, fetched where that is asked for."""
+        wanted = packs_for(self.languages)
+        if self.fetch:
+            recognisers.fetch(recognisers.for_languages(wanted), self.recognisers)
+        installed = {**tesseract.packs(), **recognisers.present(self.recognisers)}
+        return Others(installed, wanted, self.threads or cores())
 
     def structured(
         self,
@@ -112,6 +134,10 @@ class LocalEngine:
         import asyncio
 
         return await asyncio.to_thread(self.read, scan, tasks)
+
+
+def _several(languages: str | Sequence[str]) -> tuple[str, ...]:
+    return (languages,) if isinstance(languages, str) else tuple(languages)
 
 
 def cores() -> int:

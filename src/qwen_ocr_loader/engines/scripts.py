@@ -9,17 +9,24 @@ Korean and Arabic ones 97 % and more.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from .ppocr import Pixels, Seen
 
 LATIN_WIDTH, CJK_WIDTH = 0.5, 1.0  # ink a character needs at most, in line heights
 CJK = "\u2e80"  # and all above it
 SHORTEST = 2.5  # line heights: a shorter line tells nothing
+LOWEST = 12  # pixels: a lower line is too small to be read, whatever its script
 UNREAD = 0.2  # of a line's ink
+STROKES = 2.4  # for each line height of ink: print has 2.6 and more; blurred print, scribbles and drawings mostly less
+OWN = 0.2  # of a line's letters: others may be those of names and brands in Latin script
 DOUBTFUL = 0.8  # confidence
 FOREIGN = 0.05  # of a page's lines, by length, unread: worth a look
 LOOK_ALIKE = 0.4  # ... or unread or doubtful: Hebrew and Thai are mistaken for Latin letters, with little confidence
@@ -48,7 +55,7 @@ SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "Telugu": ("tel",),
     "Thai": ("tha",),
 }
-EAST_ASIAN = frozenset({"Korean", "Hangul", "Han", "Japanese", "Hiragana", "Katakana"})
+EAST_ASIAN = frozenset({"Korean", "Hangul", "Japanese", "Hiragana", "Katakana"})  # all Korean, if PP-OCR cannot read it
 
 
 class Telltale(NamedTuple):
@@ -71,36 +78,44 @@ _STRAY = 0.01  # of all letters
 
 
 def is_unread(seen: Seen) -> bool:
-    """Whether a line has much more ink than the letters it was read as need."""
+    """Whether a line has much more ink than the letters it was read as need, and the ink is that of print."""
     length, needed = _length(seen), _needed(seen.reading.text)
-    if length < SHORTEST or needed >= length * (1 - UNREAD):
+    if length < SHORTEST or needed >= length * (1 - UNREAD) or seen.crop.shape[0] < LOWEST:
         return False  # told without a look at the pixels, as nearly always
-    ink = _ink(seen.crop)
-    return ink - needed > max(LATIN_WIDTH, UNREAD * ink)
+    marks = _marks(seen.crop)
+    ink = float(marks.any(axis=0).sum() / len(seen.crop))
+    return ink - needed > max(LATIN_WIDTH, UNREAD * ink) and _strokes(marks) >= STROKES * ink
 
 
 class Foreign(NamedTuple):
-    """Lines that PP-OCR could not read: ``at`` their indices; shares are of all the page's lines, by length.
-
-    ``unread`` is the share of those without their letters, ``share`` that of all in ``at``.
-    """
+    """Lines that PP-OCR could not read: ``at`` their indices, ``unread`` those without their letters among them."""
 
     at: list[int]
-    unread: float
-    share: float
+    unread: frozenset[int]
+    lengths: list[float]
+
+    def share(self, at: Iterable[int]) -> float:
+        """Of all the page's lines, by length."""
+        return sum(self.lengths[i] for i in at) / (sum(self.lengths) or 1.0)
 
 
 def foreign(lines: Sequence[Seen]) -> Foreign:
     """The lines to be read by somebody else; none where all is well."""
-    lengths = [_length(seen) for seen in lines]
-    total = sum(lengths) or 1.0
-    at = [i for i, seen in enumerate(lines) if is_unread(seen)]
-    unread = sum(lengths[i] for i in at) / total
-    doubtful = sorted({*at, *(i for i, seen in enumerate(lines) if seen.reading.score < DOUBTFUL)})
-    share = sum(lengths[i] for i in doubtful) / total
-    if share >= LOOK_ALIKE:
-        return Foreign(doubtful, unread, share)
-    return Foreign(at if unread >= FOREIGN else [], unread, unread)
+    unread = frozenset(i for i, seen in enumerate(lines) if is_unread(seen))
+    doubtful = sorted({*unread, *(i for i, seen in enumerate(lines) if seen.reading.score < DOUBTFUL)})
+    found = Foreign(doubtful, unread, [_length(seen) for seen in lines])
+    if found.share(doubtful) >= LOOK_ALIKE:
+        return found
+    return found._replace(at=sorted(unread) if found.share(unread) >= FOREIGN else [])
+
+
+def written_in(text: str, pack: str) -> bool:
+    """Whether enough letters are of the script of one of ``SCRIPTS``' packs; of Latin script for any other pack."""
+    script = next((script for script, packs in SCRIPTS.items() if pack in packs), "Latin")
+    block = {"Korean": "HANGUL"}.get(script, script.upper())
+    letters = [letter for letter in text if letter.isalpha()]
+    own = sum(unicodedata.name(letter, "").startswith(block) for letter in letters)
+    return own > 0 and own >= OWN * len(letters)
 
 
 def telltale_language(text: str) -> str | None:
@@ -126,8 +141,8 @@ def _needed(text: str) -> float:
     return sum(CJK_WIDTH if letter >= CJK else LATIN_WIDTH for letter in text if not letter.isspace())
 
 
-def _ink(crop: Pixels) -> float:
-    """Columns with ink in the middle of the line's height, where rulings seldom are, in line heights."""
+def _marks(crop: Pixels) -> NDArray[np.bool_]:
+    """The ink in the middle of the line's height, where rulings seldom are."""
     import numpy as np
 
     dark = crop.min(axis=2).astype(np.int16)
@@ -135,6 +150,11 @@ def _ink(crop: Pixels) -> float:
     middle = dark[height // 4 : max(height * 3 // 4, height // 4 + 1)]
     low, high = np.percentile(middle, [2, 98])
     if high - low < 30:  # an empty line
-        return 0.0
-    marks = np.abs(middle - np.median(dark)) > (high - low) * 0.4
-    return float(marks.any(axis=0).sum() / height)
+        return np.zeros(middle.shape, dtype=bool)
+    marks: NDArray[np.bool_] = np.abs(middle - np.median(dark)) > (high - low) * 0.4
+    return marks
+
+
+def _strokes(marks: NDArray[np.bool_]) -> float:
+    """How many a level line through the text meets, on average."""
+    return float((marks[:, 1:] & ~marks[:, :-1]).sum(axis=1).mean())

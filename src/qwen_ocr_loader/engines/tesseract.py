@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FOLDERS = (
     "/usr/share/tesseract-ocr/5/tessdata",  # Debian, Ubuntu
+    "/usr/share/tesseract-ocr/4.00/tessdata",
     "/usr/share/tessdata",  # Arch, Alpine
     "/usr/share/tesseract/tessdata",  # Fedora
     "/opt/homebrew/share/tessdata",
