@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,8 +163,19 @@ def drawn_page(*languages: Language) -> Image.Image:
     page = Image.new("RGB", (1300, 120 + 2 * CAPTION * len(lines)), "white")
     pen = ImageDraw.Draw(page)
     for n, (line, language) in enumerate(lines):
-        font = ImageFont.truetype(language.font, CAPTION)
-        leftward = language.code in {"ar", "he"}
-        left = 1240 - pen.textlength(line, font) if leftward else 60
-        pen.text((left, 60 + 2 * CAPTION * n), line, "black", font)
+        runs = _runs(line, language.font)
+        left = 60.0
+        if language.code in {"ar", "he"}:
+            left = 1240 - sum(pen.textlength(*run) for run in runs)
+        for text, font in runs:
+            pen.text((left, 60 + 2 * CAPTION * n), text, "black", font)
+            left += pen.textlength(text, font)
     return page
+
+
+def _runs(line: str, path: Path) -> list[tuple[str, ImageFont.FreeTypeFont]]:
+    """Pieces with their fonts: Droid's fallback font has no Latin letters and digits."""
+    latin, own = (ImageFont.truetype(font, CAPTION) for font in (DEJAVU, path))
+    if path == DEJAVU:
+        return [(line, own)]
+    return [(text, latin if text.isascii() else own) for text in re.findall(r"[ -~]+|[^ -~]+", line)]

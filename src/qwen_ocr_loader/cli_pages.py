@@ -45,6 +45,7 @@ def add_reading(parser: argparse.ArgumentParser, engines: str = ENGINES) -> None
     add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
     add("--region", help="of the key, for engines dashscope and openai: beijing, singapore or virginia")
     add("--base-url", metavar="URL", help="of the server, for engines dashscope and openai")
+    add("--language", action="append", metavar="CODE", help="of the pages, for engine local: ko, ru, ar, …; repeatable")
     add("--prompt", help="a prompt of your own instead of a task")
     add("--fields", help="all, a JSON file with names and descriptions, or a pydantic model as module:Model")
     add("-p", "--pages", help="for example 1,3-5,9-")
@@ -82,32 +83,41 @@ def page_options(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _engine(asked: argparse.Namespace) -> Any:
-    """The engine's name, or, where a place is given, the engine there; a list of several; None where neither is."""
-    if not (asked.engine or asked.region or asked.base_url):
+    """The engine's name, or, where a place or language is given, that engine; a list of several; None for neither."""
+    if not (asked.engine or asked.region or asked.base_url or asked.language):
         return None
-    default = getattr(asked, "engine_by_default", DEFAULTS.engine)
+    default = "local" if asked.language else getattr(asked, "engine_by_default", DEFAULTS.engine)
     engines = [_placed(spec, asked, several=len(asked.engine or ()) > 1) for spec in asked.engine or [default]]
     return engines[0] if len(engines) == 1 else engines
 
 
 def _placed(spec: str, asked: argparse.Namespace, *, several: bool) -> Any:
     name, _, model = spec.partition(":")
-    place = {"region": asked.region, "base_url": asked.base_url}
-    given = {key: value for key, value in place.items() if value is not None}
-    kinds = _placed_engines()
-    if not given or (name not in kinds and several):
-        return spec
-    if name not in kinds:
-        raise ValueError(f"--{next(iter(given)).replace('_', '-')} is of no use to engine {name}; leave it out")
-    return kinds[name](**given, **({"model": model} if model else {}))
+    settings = {"region": asked.region, "base_url": asked.base_url, "languages": asked.language}
+    given = {key: value for key, value in settings.items() if value is not None}
+    kind, takes = _settable_engines().get(name, (None, ()))
+    ours = {key: value for key, value in given.items() if key in takes}
+    if kind is None or (several and not ours):
+        ours = {}
+    if len(ours) < len(given) and not several:
+        left = next(key for key in given if key not in ours)
+        raise ValueError(f"--{FLAGS.get(left, left)} is of no use to engine {name}; leave it out")
+    return kind(**ours, **({"model": model} if model else {})) if kind and ours else spec
 
 
-def _placed_engines() -> dict[str, Any]:
-    """What makes the engines that live at an address."""
+def _settable_engines() -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """What makes the engines that take such settings, and which."""
     from .engines.dashscope import DashScopeEngine
+    from .engines.local import LocalEngine
     from .engines.openai import OpenAIEngine
 
-    return {"auto": DashScopeEngine, "dashscope": DashScopeEngine, "openai": OpenAIEngine}
+    place = ("region", "base_url")
+    return {
+        "auto": (DashScopeEngine, place),
+        "dashscope": (DashScopeEngine, place),
+        "openai": (OpenAIEngine, place),
+        "local": (LocalEngine, ("languages",)),
+    }
 
 
 def _schema(given: str | None) -> Any:

@@ -143,7 +143,9 @@ def _foreign(lines: Sequence[Seen], found: Foreign, others: Others) -> Reread:
         by += [heard.name] if better else []
         left = [i for i in left if i not in better]
     complaint = _complaint(lines, found, left, others) if left else ""
-    for i in found.unread.intersection(left):  # what is left of such a line is no reading to rely on
+    for i in found.unread.intersection(
+        left if complaint else ()
+    ):  # what was read of such a line is not to be relied on
         readings[i] = readings[i]._replace(score=min(readings[i].score, LEGIBLE))
     return Reread(readings, tuple(map(others.called, by)), complaint)
 
@@ -158,11 +160,10 @@ def _heard(lines: Sequence[Seen], found: Foreign, at: Sequence[int], others: Oth
     shown = others.shown(crops)
     turned = shown is not None and shown.upside_down
     script = _script(shown)
-    blank = found.share(found.unread) >= found.share(found.at) / 2
-    if not (script or blank or others.wanted):
+    if not (script or found.blank or others.wanted):
         return None
     upright = [crop[::-1, ::-1] if turned else crop for crop in crops]
-    for names, bar in _groups(script, others, ACCEPTED if script and blank else CREDIBLE):
+    for names, bar in _groups(script, others, ACCEPTED if script and found.blank else CREDIBLE):
         trials = {name: _fluency(name, others.recognise(upright, name)) for name in names}
         best = max(trials, key=lambda name: trials[name], default=None)
         if best and trials[best] >= bar:
@@ -257,14 +258,15 @@ def _complaint(lines: Sequence[Seen], found: Foreign, left: Sequence[int], other
     shown = others.shown(_sample(lines, unread or left))
     script = _script(shown) or ("Korean" if unread and shown and shown.name in EAST_ASIAN else None)
     needed = _needed(script, others)
-    if not unread and not needed:
+    if not needed and not found.blank:
         return ""  # doubtful, but in no script that somebody else would read
     at = left if needed else unread
+    raises = needed or (len(at) >= FEW and shown is None)  # what the detection does not know may be drawings
     what = f"in {script} script" if needed and script else "in a script that nothing installed reads, or no print"
     command = _command(needed, others)
     said = f"{len(at)} of {len(lines)} lines cannot be read: they seem to be {what}"
     said += f"; type: {command}" if command else "; try engine='dashscope', or preprocess=('orient',)"
-    if found.share(at) >= MOSTLY and (needed or len(at) >= FEW):
+    if raises and found.share(at) >= MOSTLY:
         raise UnknownScript(said, text="\n".join(seen.reading.text for seen in lines))
     return said
 

@@ -26,6 +26,7 @@ SHORTEST = 2.5  # line heights: a shorter line tells nothing
 LOWEST = 12  # pixels: a lower line is too small to be read, whatever its script
 UNREAD = 0.2  # of a line's ink
 STROKES = 2.4  # for each line height of ink: print has 2.6 and more; blurred print, scribbles and drawings mostly less
+BARS = 0.5  # of the columns with ink, those that are all ink: of a barcode's nearly all, of print's up to a sixth
 OWN = 0.2  # of a line's letters: others may be those of names and brands in Latin script
 DOUBTFUL = 0.8  # confidence
 FOREIGN = 0.05  # of a page's lines, by length, unread: worth a look
@@ -68,7 +69,7 @@ class Telltale(NamedTuple):
 
 TELLTALES: Mapping[str, Telltale] = {
     "vie": Telltale(re.compile("[ươơđ]"), 0.02),
-    "slk": Telltale(re.compile("[čšžľťňýáíúô]"), 0.08, re.compile("[řěůąęłćőűėųāēģķļðþæ]")),
+    "slk": Telltale(re.compile("[čšžľťňýáíúô]"), 0.06, re.compile("[řěůąęłćőűėųāēģķļðþæ]")),
     "ell": Telltale(re.compile("[α-ω]"), 0.5),
 }
 _LETTER = re.compile(r"[^\W\d_]")
@@ -83,8 +84,12 @@ def is_unread(seen: Seen) -> bool:
     if length < SHORTEST or needed >= length * (1 - UNREAD) or seen.crop.shape[0] < LOWEST:
         return False  # told without a look at the pixels, as nearly always
     marks = _marks(seen.crop)
-    ink = float(marks.any(axis=0).sum() / len(seen.crop))
-    return ink - needed > max(LATIN_WIDTH, UNREAD * ink) and _strokes(marks) >= STROKES * ink
+    inked = marks.any(axis=0)
+    ink = float(inked.sum() / len(seen.crop))
+    if ink - needed <= max(LATIN_WIDTH, UNREAD * ink):
+        return False
+    bars = marks.all(axis=0).sum() > BARS * inked.sum()
+    return not bars and _strokes(marks) >= STROKES * ink
 
 
 class Foreign(NamedTuple):
@@ -97,6 +102,11 @@ class Foreign(NamedTuple):
     def share(self, at: Iterable[int]) -> float:
         """Of all the page's lines, by length."""
         return sum(self.lengths[i] for i in at) / (sum(self.lengths) or 1.0)
+
+    @property
+    def blank(self) -> bool:
+        """Most of them without their letters: another script, where doubtful letters are more often a poor picture."""
+        return bool(self.unread) and self.share(self.unread) >= self.share(self.at) / 2
 
 
 def foreign(lines: Sequence[Seen]) -> Foreign:
