@@ -22,7 +22,7 @@ from .tasks import TASKS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .report import Failure, Origin, ReadPage, Report
 
@@ -84,39 +84,40 @@ def page_options(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _engine(asked: argparse.Namespace) -> Any:
     """The engine's name, or, where a place or language is given, that engine; a list of several; None for neither."""
-    if not (asked.engine or asked.region or asked.base_url or asked.language):
+    given = {option: getattr(asked, option) for option in ("region", "base_url", "language") if getattr(asked, option)}
+    if not (asked.engine or given):
         return None
     default = "local" if asked.language else getattr(asked, "engine_by_default", DEFAULTS.engine)
-    engines = [_placed(spec, asked, several=len(asked.engine or ()) > 1) for spec in asked.engine or [default]]
+    kinds, specs = _settable_engines(), asked.engine or [default]
+    names = [spec.partition(":")[0] for spec in specs]
+    for option in given:
+        if not any(option in kinds[name][1] for name in names if name in kinds):
+            flag = option.replace("_", "-")
+            raise ValueError(f"--{flag} is of no use to engine {', '.join(names)}; leave it out")
+    engines = [_placed(spec, given, kinds) for spec in specs]
     return engines[0] if len(engines) == 1 else engines
 
 
-def _placed(spec: str, asked: argparse.Namespace, *, several: bool) -> Any:
+def _placed(spec: str, given: Mapping[str, Any], kinds: Mapping[str, tuple[Any, dict[str, str]]]) -> Any:
+    """The engine with what is given for it; its name alone where nothing is."""
     name, _, model = spec.partition(":")
-    settings = {"region": asked.region, "base_url": asked.base_url, "languages": asked.language}
-    given = {key: value for key, value in settings.items() if value is not None}
-    kind, takes = _settable_engines().get(name, (None, ()))
-    ours = {key: value for key, value in given.items() if key in takes}
-    if kind is None or (several and not ours):
-        ours = {}
-    if len(ours) < len(given) and not several:
-        left = next(key for key in given if key not in ours)
-        raise ValueError(f"--{FLAGS.get(left, left)} is of no use to engine {name}; leave it out")
+    kind, settings = kinds.get(name, (None, {}))
+    ours = {settings[option]: value for option, value in given.items() if option in settings}
     return kind(**ours, **({"model": model} if model else {})) if kind and ours else spec
 
 
-def _settable_engines() -> dict[str, tuple[Any, tuple[str, ...]]]:
-    """What makes the engines that take such settings, and which."""
+def _settable_engines() -> dict[str, tuple[Any, dict[str, str]]]:
+    """What makes the engines that take such options, and what they call them."""
     from .engines.dashscope import DashScopeEngine
     from .engines.local import LocalEngine
     from .engines.openai import OpenAIEngine
 
-    place = ("region", "base_url")
+    place = {"region": "region", "base_url": "base_url"}
     return {
         "auto": (DashScopeEngine, place),
         "dashscope": (DashScopeEngine, place),
         "openai": (OpenAIEngine, place),
-        "local": (LocalEngine, ("languages",)),
+        "local": (LocalEngine, {"language": "languages"}),
     }
 
 

@@ -6,10 +6,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import UnknownScript, did_you_mean
-from . import recognisers, tesseract
 from .ppocr import LEGIBLE
-from .recognisers import RECOGNISERS, for_languages
+from .recognisers import RECOGNISERS, for_languages, shared
 from .scripts import EAST_ASIAN, SCRIPTS, TELLTALES, foreign, telltale_language, written_in
+from .tesseract import DETECTION, Script, recognise, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,13 +67,13 @@ class Others(NamedTuple):
         """The reading of each level line by one recogniser, or one pack or several together."""
         paths = [self.installed[name] for name in names if name in self.installed]
         if names[0] in RECOGNISERS:
-            return recognisers.shared(paths[0], self.threads).recognise(crops)
-        return tesseract.recognise(crops, *paths)
+            return shared(paths[0], self.threads).recognise(crops)
+        return recognise(crops, *paths)
 
-    def shown(self, crops: Sequence[Pixels]) -> tesseract.Script | None:
+    def shown(self, crops: Sequence[Pixels]) -> Script | None:
         """What Tesseract's detection sees, where its pack is installed."""
-        pack = self.installed.get(tesseract.DETECTION)
-        return tesseract.script(crops, pack) if pack and crops else None
+        pack = self.installed.get(DETECTION)
+        return script_of(crops, pack) if pack and crops else None
 
     def called(self, name: str) -> str:
         """As in the engine's name."""
@@ -122,9 +122,11 @@ def reread(lines: Sequence[Seen], others: Others) -> Reread:
     Raises:
         UnknownScript: Most of the page cannot be read by anything installed; the message has the command that helps.
     """
-    if pack := _misspelt(lines, others.wanted):
+    if pack := telltale_language("".join(seen.reading.text for seen in lines)):
         return _respelt(lines, pack, others)
     found = foreign(lines)
+    if telltales := [pack for pack in others.wanted if pack in TELLTALES and not found.blank]:
+        return _respelt(lines, telltales[0], others)
     return _foreign(lines, found, others) if found.at else Reread([seen.reading for seen in lines])
 
 
@@ -171,7 +173,7 @@ def _heard(lines: Sequence[Seen], found: Foreign, at: Sequence[int], others: Oth
     return None
 
 
-def _script(shown: tesseract.Script | None) -> str | None:
+def _script(shown: Script | None) -> str | None:
     return shown.name if shown and shown.sure and shown.name in SCRIPTS else None
 
 
@@ -226,14 +228,8 @@ def _companion(name: str) -> tuple[str, ...]:
 # --- languages that PP-OCR writes with wrong letters -------------------------------------------------------------
 
 
-def _misspelt(lines: Sequence[Seen], wanted: Sequence[str]) -> str | None:
-    """The pack for a page that PP-OCR reads well but for some letters of its language."""
-    if telltales := [pack for pack in wanted if pack in TELLTALES]:
-        return telltales[0]
-    return telltale_language("".join(seen.reading.text for seen in lines))
-
-
 def _respelt(lines: Sequence[Seen], pack: str, others: Others) -> Reread:
+    """The lines of a page that PP-OCR reads well but for some letters of its language."""
     readings = [seen.reading for seen in lines]
     names = others.here([*for_languages([pack]), pack])
     if not names:
@@ -283,6 +279,6 @@ def _command(needed: Sequence[str], others: Others) -> str:
     tesseracts = set(others.installed) - set(RECOGNISERS)
     if not needed and not tesseracts:
         needed = COMMON
-    asked = [*([] if tesseract.DETECTION in tesseracts else [tesseract.DETECTION]), *needed]
+    asked = [*([] if DETECTION in tesseracts else [DETECTION]), *needed]
     system = [f"apt-get install {' '.join(f'tesseract-ocr-{pack}' for pack in asked)}"] if asked else []
     return " && ".join([*([] if tesseracts else [INSTALL]), *system])

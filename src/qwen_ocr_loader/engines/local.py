@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
-from . import recognisers, tesseract
 from .languages import Others, packs_for, reread
+from .recognisers import fetch, for_languages, present
+from .tesseract import identity, packs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +81,8 @@ class LocalEngine:
     def settings(self) -> str:
         """The model, who else is here, and the languages: threads do not change what is read."""
         wanted = packs_for(self.languages)
-        others = {*recognisers.present(self.recognisers), *(recognisers.for_languages(wanted) if self.fetch else ())}
-        parts = [self.model.removeprefix(FAMILY), *sorted(others), tesseract.identity(tesseract.packs()), *wanted]
+        others = {*present(self.recognisers), *(for_languages(wanted) if self.fetch else ())}
+        parts = [self.model.removeprefix(FAMILY), *sorted(others), identity(packs()), *wanted]
         return " ".join(filter(None, parts))
 
     def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
@@ -113,8 +114,8 @@ class LocalEngine:
         """Who reads what PP-OCR does not, fetched where that is asked for."""
         wanted = packs_for(self.languages)
         if self.fetch:
-            recognisers.fetch(recognisers.for_languages(wanted), self.recognisers)
-        installed = {**tesseract.packs(), **recognisers.present(self.recognisers)}
+            fetch(for_languages(wanted), self.recognisers)
+        installed = {**packs(), **present(self.recognisers)}
         return Others(installed, wanted, self.threads or cores())
 
     def structured(

@@ -79,7 +79,7 @@ def recognise(crops: Sequence[Pixels], *together: Path) -> list[Recognised]:
         return [_recognised(reader, crop) for crop in crops]
 
 
-def script(crops: Sequence[Pixels], pack: Path) -> Script | None:
+def script_of(crops: Sequence[Pixels], pack: Path) -> Script | None:
     """The script of some lines; None where there is too little to tell.
 
     Raises:
