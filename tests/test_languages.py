@@ -164,6 +164,15 @@ def test_a_little_of_another_script_is_only_said_and_marked(monkeypatch, caplog)
     assert all(line.confidence == 0.5 for line in result.lines if line.quad[0][1] > 0.68)
 
 
+def test_letters_that_look_like_latin_ones_are_doubted(monkeypatch, caplog):
+    page = page_in("he")
+    only(monkeypatch)
+    with caplog.at_level(logging.WARNING):
+        LocalEngine().read(scan_of(page), TASKS)
+    assert "lines are doubtful" in caplog.text
+    assert "apt-get install tesseract-ocr-osd" in caplog.text
+
+
 def test_vietnamese_without_its_pack_is_read_as_far_as_it_goes_and_said(monkeypatch, caplog):
     page = page_in("vi")
     only(monkeypatch)

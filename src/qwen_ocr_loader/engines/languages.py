@@ -254,8 +254,13 @@ def _complaint(lines: Sequence[Seen], found: Foreign, left: Sequence[int], other
     shown = others.shown(_sample(lines, unread or left))
     script = _script(shown) or ("Korean" if unread and shown and shown.name in EAST_ASIAN else None)
     needed = _needed(script, others)
-    if not needed and not found.blank:
-        return ""  # doubtful, but in no script that somebody else would read
+    if not needed and not found.blank:  # doubtful, but in no script that somebody else would read, if that can be told
+        doubt = f"{len(left)} of {len(lines)} lines are doubtful: a poor picture, or a script that nothing here reads"
+        return (
+            ""
+            if DETECTION in others.installed or len(left) < FEW
+            else f"{doubt}; to tell which, type: {_command((), others)}"
+        )
     at = left if needed else unread
     raises = needed or (len(at) >= FEW and shown is None)  # what the detection does not know may be drawings
     what = f"in {script} script" if needed and script else "in a script that nothing installed reads, or no print"
