@@ -252,6 +252,7 @@ def test_a_poor_picture_of_what_it_reads_is_never_another_script(code):
     grain = np.random.default_rng(1).normal(0, 18, (small.height, small.width, 1))
     lines = lines_of(Image.fromarray((np.asarray(small) + grain).clip(0, 255).astype(np.uint8)))
     assert reread(lines, Others(PACKS)).by == ()
+    assert reread(lines, Others({}, wanted=("kor",))).by == ()  # without it, and without an error
 
 
 # --- settings ----------------------------------------------------------------------------------------------------

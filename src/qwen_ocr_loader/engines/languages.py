@@ -253,14 +253,9 @@ def _complaint(lines: Sequence[Seen], found: Foreign, left: Sequence[int], other
     unread = sorted(found.unread.intersection(left))
     shown = others.shown(_sample(lines, unread or left))
     script = _script(shown) or ("Korean" if unread and shown and shown.name in EAST_ASIAN else None)
-    needed = _needed(script, others)
-    if not needed and not found.blank:  # doubtful, but in no script that somebody else would read, if that can be told
-        doubt = f"{len(left)} of {len(lines)} lines are doubtful: a poor picture, or a script that nothing here reads"
-        return (
-            ""
-            if DETECTION in others.installed or len(left) < FEW
-            else f"{doubt}; to tell which, type: {_command((), others)}"
-        )
+    needed = _needed(script, others) if script or found.blank else ()
+    if not needed and not found.blank:
+        return _doubt(lines, left, others)
     at = left if needed else unread
     raises = needed or (len(at) >= FEW and shown is None)  # what the detection does not know may be drawings
     what = f"in {script} script" if needed and script else "in a script that nothing installed reads, or no print"
@@ -270,6 +265,14 @@ def _complaint(lines: Sequence[Seen], found: Foreign, left: Sequence[int], other
     if raises and found.share(at) >= MOSTLY:
         raise UnknownScript(said, text="\n".join(seen.reading.text for seen in lines))
     return said
+
+
+def _doubt(lines: Sequence[Seen], left: Sequence[int], others: Others) -> str:
+    """Of doubtful lines that are not known to be in any other script: to be said where that cannot be told."""
+    if DETECTION in others.installed or len(left) < FEW:
+        return ""
+    said = f"{len(left)} of {len(lines)} lines are doubtful: a poor picture, or a script that nothing installed reads"
+    return f"{said}; to tell which, type: {_command((), others)}"
 
 
 def _needed(script: str | None, others: Others) -> Sequence[str]:
