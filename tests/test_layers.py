@@ -174,6 +174,7 @@ ROWS = [
     "citations.location",
     "report",
     "budget",
+    "jobs",
     "flight",
     "finishing",
     "run",

@@ -1,4 +1,4 @@
-"""Pages in flight: jobs, where they run, and how a blocking or an async caller waits for them in order."""
+"""Pages in flight: where jobs run, and how a blocking or an async caller waits for them in order."""
 
 from __future__ import annotations
 
@@ -8,89 +8,21 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from contextvars import copy_context
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from .cleanup import ended
 from .errors import OCRError
-from .results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
-    from .engines import Scan
-    from .fields.completion import PageFields
-    from .once import Bills, Reading
-    from .preprocess.way_back import WayBack
-    from .prices import Money
-    from .report import Origin
-    from .results import PageResult
+    from .jobs import Job
 
 S = TypeVar("S")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-class Job(NamedTuple):
-    """A page on its way: with a scan while an engine is still to read it, then with a result or an error."""
-
-    origin: Origin
-    page: int | None
-    label: str = ""
-    scan: Scan | None = None
-    more: tuple[Scan, ...] = ()  # pages to be read together with it
-    result: PageResult | None = None
-    error: OCRError | None = None
-    expected: Decimal = Decimal(0)  # what it may cost
-    seen: PageResult | None = None  # what a witness read on it
-    part: PageFields | None = None  # what it gives to the fields of its file, once its result is finished
-    digests: tuple[str, ...] = ()  # of its pictures, where there is a cache
-    back: WayBack | None = None  # from its scan, where that was turned, to the page as delivered
-    key: str = ""  # of its result in the cache
-    cached: bool = False
-    instead: str = ""  # the error for which another engine than the first read it
-    bills: Bills = ()
-    costs: tuple[Money, ...] = ()
-    seconds: float = 0.0
-
-    def with_reading(self, reading: Reading, seconds: float = 0.0) -> Job:
-        """The job, read."""
-        return self._replace(
-            scan=None,
-            result=self.delivered(reading.result),
-            error=reading.error,
-            key="" if self.back else reading.key,  # what is kept stands on the turned picture
-            cached=reading.cached,
-            instead=reading.instead,
-            bills=reading.bills,
-            seconds=seconds,
-        )
-
-    def delivered(self, result: PageResult | None) -> PageResult | None:
-        """What was read on its scan, as it stands on the page that was delivered."""
-        return self.back.result(result) if self.back and result else result
-
-    @property
-    def usage(self) -> Usage:
-        """What was spent on it."""
-        return sum((usage for _, usage in self.bills), Usage())
-
-    @property
-    def scans(self) -> tuple[Scan, ...]:
-        """What an engine is still to read."""
-        return (self.scan, *self.more) if self.scan else self.more
-
-    @property
-    def size(self) -> int:
-        """Pages it stands for."""
-        return 1 + len(self.more)
-
-    @property
-    def last(self) -> int | None:
-        """The 0-based page it ends with, where it stands for several."""
-        return self.more[-1].page if self.more else None
 
 
 class Finished(NamedTuple):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .cache import Cache
     from .engines import Engine
-    from .flight import Job
+    from .jobs import Job
     from .report import ReadPage
     from .results import PageResult
     from .source import SourceLike

@@ -21,13 +21,12 @@ from .errors import (
     DamagedSource,
     EngineError,
     OCRError,
-    ReplyTruncated,
     UnsupportedSource,
     UnsupportedTask,
 )
 from .fields.model import is_model
 from .finishing import finished, takes_time
-from .flight import Job
+from .jobs import Job, after, together
 from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
@@ -41,7 +40,7 @@ from .tasks import TEXT_TASKS
 from .witness.reading import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
     from decimal import Decimal
 
     from .fields.completion import PageFields
@@ -142,15 +141,15 @@ class Run:
         """Pages that follow one another and that an engine is to read, put together up to ``pages_per_call``."""
         most, group = self.options.pages_per_call, list[Job]()
         for job in jobs:
-            if group and (job.scan is None or len(group) == most or job.page != _after(group)):
-                yield _together(group)
+            if group and (job.scan is None or len(group) == most or job.page != after(group)):
+                yield together(group)
                 group = []
             if job.scan is None or most == 1:
                 yield job
             else:
                 group.append(job)
         if group:
-            yield _together(group)
+            yield together(group)
 
     def _page(self, origin: Origin, pages: Pages, number: int) -> Job:
         try:
@@ -325,7 +324,7 @@ class Run:
         return []
 
     def _stand_in(self, job: Job, error: OCRError) -> PageResult:
-        page = _placeholder(job, error)
+        page = job.placeholder(error)
         return self._finished(job._replace(result=page, error=None)).result or page.scrubbed()
 
     def _keep(self, part: PageFields, origin: Origin) -> None:
@@ -364,26 +363,3 @@ def _own(error: OCRError) -> OCRError:
     own = copy(error)
     own.__cause__, own.__traceback__ = error.__cause__, error.__traceback__
     return own
-
-
-def _placeholder(job: Job, error: OCRError) -> PageResult:
-    """An empty page; with what was read and paid for before the error, where there is any, and marked as cut off."""
-    partial = getattr(error, "partial", None)
-    if isinstance(partial, PageResult):
-        return replace(job.delivered(partial) or partial, truncated=True)
-    text = error.text if isinstance(error, ReplyTruncated) else ""
-    return PageResult(job.page or 0, 0, 0, "px", text, truncated=bool(text))
-
-
-def _after(group: Sequence[Job]) -> int | None:
-    """The page that comes next in the file."""
-    last = group[-1].page
-    return None if last is None else last + 1
-
-
-def _together(group: Sequence[Job]) -> Job:
-    """Several pages as one job, the first's."""
-    first, *others = group
-    scans = tuple(scan for job in others for scan in job.scans)
-    digests = tuple(digest for job in group for digest in job.digests)
-    return first._replace(more=scans, digests=digests)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..engines.flows import Flow
-    from ..flight import Job
+    from ..jobs import Job
     from ..prices import Money
     from ..report import Report
     from ..source import SourceLike

@@ -16,8 +16,8 @@ from ..download import without_secrets
 from ..engines.base import Asked, Scan
 from ..engines.flows import Pause
 from ..errors import BudgetReached, EngineError, OCRError, SourceError, UnsupportedSource
-from ..flight import Job
 from ..images import PageImage
+from ..jobs import Job
 from ..report import Failure, Origin
 from ..results import PageResult, Usage, merged
 from ..run import Run
