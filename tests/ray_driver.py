@@ -16,20 +16,38 @@ import tempfile
 import threading
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STORE = 100_000_000  # bytes for objects: rows are small
 
 
 def read(paths, *, seconds=400, **errand) -> dict[str, Any]:
-    """What ``main`` says; its keyword arguments are ``errand``."""
-    command = [sys.executable, __file__, json.dumps({"paths": list(map(str, paths)), **errand})]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+    """What ``main`` says, and ``stderr``; its keyword arguments are ``errand``."""
+    done = subprocess.run(_command(paths, errand), capture_output=True, text=True, check=False, timeout=seconds)
     assert done.returncode == 0, done.stderr[-5000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return {**json.loads(done.stdout.splitlines()[-1]), "stderr": done.stderr}
+
+
+def read_until(enough: Callable[[], bool], paths, **errand) -> None:
+    """Read, and kill all processes of the cluster as soon as ``enough`` says so, which is before it has ended."""
+    with subprocess.Popen(_command(paths, errand), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        while not enough():
+            assert driver.poll() is None, "it ended too soon"
+            time.sleep(0.05)
+        for pid in [driver.pid, *_descendants(driver.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _command(paths, errand) -> list[str]:
+    return [sys.executable, __file__, json.dumps({"paths": list(map(str, paths)), **errand})]
 
 
 def main(
@@ -39,6 +57,7 @@ def main(
     cpus: int = 2,
     kill_after: int | None = None,
     out: str | None = None,
+    passes: int = 1,
     **arguments: Any,
 ) -> dict[str, Any]:
     """Read.
@@ -49,6 +68,7 @@ def main(
         cpus: Of the cluster.
         kill_after: Calls at the engine's server after which one of the actors is killed.
         out: A folder the rows are written to, as Parquet.
+        passes: Over the same Dataset; the rows are the last one's.
         **arguments: Of ``read_documents``.
 
     Returns:
@@ -65,11 +85,12 @@ def main(
         server = str(engine["base_url"]).removesuffix("/api/v1")
         threading.Thread(target=_kill, args=(server, kill_after, killed), daemon=True).start()
     pages = read_documents(paths, engine=chosen, **arguments)
-    if out is None:
-        rows = pages.take_all()
-    else:
-        pages.write_parquet(out)
-        rows = []
+    rows = []
+    for _ in range(passes):
+        if out is None:
+            rows = pages.take_all()
+        else:
+            pages.write_parquet(out)
     ended = time.monotonic()
     ray.shutdown()
     return {"rows": rows, "began": began, "ended": ended, "killed": killed}
@@ -82,8 +103,7 @@ def start(cpus: int) -> Any:
     ray.init(
         num_cpus=cpus,
         include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
+        logging_level="WARNING",
         object_store_memory=STORE,
         _temp_dir=os.environ["RAY_PLACE"],
     )

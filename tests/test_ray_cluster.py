@@ -1,19 +1,25 @@
 """Reading on a Ray cluster of this machine: every page once, whatever happens to a worker, and one limit for all."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import ray_driver
-from load_server import LoadServer
+from load_server import Bought, LoadServer
 from marked_pages import marked_page, marked_png
-from qwen_ocr_loader import Reader
-from qwen_ocr_loader.render import records
+from qwen_ocr_loader import DashScopeEngine, Reader
+from qwen_ocr_loader.render import Record, records
 
 pytest.importorskip("ray", reason="pip install 'qwen-ocr-loader[ray]'")
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 BAD_PAGES = (7, 123, 299, 310, 394)
 TORN = 5
@@ -61,14 +67,67 @@ def check_rows(rows):
     assert sorted(bad) == sorted(pages + [(name, 0) for name in files])
 
 
-def test_a_cluster_reads_what_the_plain_reader_reads(tmp_path):
-    paths = [tiff(tmp_path / "pages.tiff", range(20)), tmp_path / "none.pdf"]
-    said = ray_driver.read(paths, engine="fake", actors=1)
-    plain = records(Reader(engine="fake", on_error="placeholder"), paths)
-    rows = sorted(said["rows"], key=lambda row: (row["error"], row["page"]))
-    assert [(row["id"], row["text"], row["source"], row["error"][:11]) for row in rows] == [
-        (record.id, record.text, record.metadata["source"], record.metadata["error"][:11]) for record in plain
+class Small(NamedTuple):
+    """A run of two actors, four pages each at once, over 60 pages of one file, twice."""
+
+    rows: list[dict]
+    plain: list[Record]
+    first: list[Bought]
+    again: list[Bought]
+    most_in_flight: int
+    stderr: str
+
+
+AT_ONCE, A_SECOND = 4, 25
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    paths = [f"file://{tiff(folder / 'pages.tiff', range(60))}", str(folder / "none.pdf")]
+    with faulty(latency=0.2) as server:
+        errand = {**asking(server, rate_limit=60 * A_SECOND), "actors": 2, "concurrency": AT_ONCE, "batch_size": 8}
+        said = ray_driver.read(paths, **errand, cache=str(folder / "cache"), passes=2)
+        tally = server.tally()
+        engine = DashScopeEngine(**errand["engine"], api_key="sk-any")
+        plain = list(records(Reader(engine=engine, task=errand["task"], on_error="placeholder"), paths))
+    first = len(tally.bought) - 1
+    return Small(said["rows"], plain, tally.bought[:first], tally.bought[first:], tally.most_in_flight, said["stderr"])
+
+
+def test_a_cluster_reads_what_the_plain_reader_reads(small):
+    rows = sorted(small.rows, key=lambda row: (row["file_name"] == "", row["page"]))
+    assert [(row["id"], row["text"], row["source"], row["error"][:15]) for row in rows] == [
+        (record.id, record.text, record.metadata["source"], record.metadata["error"][:15]) for record in small.plain
     ]
+    assert [(row["file_name"], row["page"]) for row in rows if row["error"]] == [("pages.tiff", 7), ("", 0)]
+
+
+def test_a_second_pass_buys_only_what_failed(small):
+    assert sorted(one.page for one in small.first) == list(range(60))
+    assert [one.page for one in small.again] == [7]
+
+
+def test_a_long_file_is_read_by_several_actors_at_once(small):
+    assert AT_ONCE < small.most_in_flight <= 2 * AT_ONCE
+
+
+def test_actors_share_a_limit(small):
+    """Alone, each would ask this often, and both together as often as pages in flight allow: 1.6 times that."""
+    began = sorted(one.began for one in small.first)
+    assert (len(began) - 1) / (began[-1] - began[0]) < 1.3 * A_SECOND
+
+
+def test_nothing_that_ray_gives_up_is_used(small):
+    assert not re.findall(r".*(?:deprecat|will be removed).*", small.stderr, re.IGNORECASE)
+
+
+def test_actors_that_would_fill_a_cluster_leave_room_for_what_they_wait_for(tmp_path):
+    """Two local workers on two cores: at a CPU each, none is left for whoever lists the files."""
+    paths = [tiff(tmp_path / "pages.tiff", range(20))]
+    said = ray_driver.read(paths, actors=2, cpus=2, batch_size=4, out=str(tmp_path / "out"), seconds=200)
+    assert pq.read_table(tmp_path / "out").num_rows == 20
+    assert said["began"] < said["ended"]
 
 
 @pytest.mark.slow
@@ -144,21 +203,31 @@ def test_a_limit_outlives_its_actor():
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_from_its_parquet(inbox, tmp_path):
-    import pyarrow.parquet as pq
+def test_a_run_that_is_killed_goes_on_from_its_cache_and_parquet(inbox, tmp_path):
+    out, at_once = tmp_path / "out", 8
+    with faulty(latency=0.3) as server:
+        where = {"out": str(out), "done": str(out), "cache": str(tmp_path / "cache")}
+        errand = {**asking(server), "actors": 2, "concurrency": at_once, **where}
+        ray_driver.read_until(
+            lambda: len(server.tally().bought) >= PAGES // 2 and any(out.glob("*")), [inbox], **errand
+        )
+        kept = {row["id"] for row in written(out) if not row["error"]}
+        ray_driver.read([inbox], **errand)
+        asked = Counter(one.page for one in server.tally().bought)
+    rows = written(out)
+    good = Counter(row["id"] for row in rows if not row["error"])
+    assert kept
+    assert set(good.values()) == {1}
+    check_rows(list({row["id"]: row for row in sorted(rows, key=lambda row: not row["error"])}.values()))
+    twice = {page for page, times in asked.items() if times > 1} - set(BAD_PAGES)
+    print(f"{len(kept)} rows were written before, {len(twice)} pages asked for again")
+    assert len(twice) <= 2 * at_once
 
-    out = tmp_path / "out"
-    with faulty() as server:
-        errand = {**asking(server), "actors": 2, "out": str(out), "done": str(out)}
-        ray_driver.read([inbox], **errand)
-        first = len(server.tally().bought)
-        for lost in sorted(out.glob("*.parquet"))[::2]:
-            lost.unlink()
-        kept = pq.read_table(out).to_pylist() if any(out.glob("*.parquet")) else []
-        ray_driver.read([inbox], **errand)
-        again = len(server.tally().bought) - first
-    rows = {row["id"]: row for row in sorted(pq.read_table(out).to_pylist(), key=lambda row: not row["error"])}
-    check_rows(list(rows.values()))
-    calls_saved = sum(not row["error"] for row in kept)
-    assert calls_saved > 0
-    assert again == PAGES - TORN - calls_saved
+
+def written(folder):
+    """The rows of all Parquet files that are whole."""
+    rows = []
+    for path in folder.glob("*.parquet"):
+        with suppress(pa.ArrowInvalid):
+            rows += pq.read_table(path).to_pylist()
+    return rows

@@ -24,6 +24,8 @@ LISTING_CPUS = 0.25
 """Of a task that does so: mostly it waits for a disk or a network."""
 WAITING_CPUS = 0.5
 """Of an actor whose engine is behind a network: it renders and encodes some pages a second, and waits."""
+TASK_CPUS = 1.0
+"""Of the tasks of Ray's own, which cut blocks and write files: one at a time at least."""
 BATCHES = 4
 """Pages an actor is given at a time, for each that it may have in flight: the last ones of a batch are waited for."""
 LEAST_BATCH = 16
@@ -48,8 +50,8 @@ def read_documents(
         paths: Files and folders that all machines see, http(s) and fsspec URLs; one, or several.
         actors: Processes that read, each up to ``concurrency`` pages at a time; (least, most) for a pool that grows and
             shrinks; None to leave it to Ray.
-        num_cpus: What Ray sets aside for each: by default 1 where the engine computes there, else half of one. Leave
-            some of the cluster to the tasks before and after them.
+        num_cpus: What Ray sets aside for each: by default 1 where the engine computes there, else half of one, and less
+            where that would leave none of the cluster to the tasks before and after them, which then never end.
         batch_size: Pages an actor is given at a time, which is what a dead one's successor looks at again.
         done: Parquet files that an earlier run wrote: pages with a row there, and no error in it, are left out. A page
             counts as the same where content and all options that change the text are.
@@ -60,7 +62,7 @@ def read_documents(
 
     Raises:
         TypeError: An unknown option, or a source that only this process has.
-        ValueError: A value that no option takes, or none on a cluster.
+        ValueError: A value that no option takes, or none on a cluster; more actors than there are CPUs for.
         EmptySource: There are no paths.
         MissingKey: A key was passed in code: it stays in this process. It belongs in the environment, on all machines:
             ``ray.init(runtime_env={"env_vars": {"DASHSCOPE_API_KEY": ...}})``.
@@ -82,8 +84,28 @@ def read_documents(
         ReadPages,
         fn_constructor_kwargs=arguments,
         batch_size=at_a_time,
-        num_cpus=num_cpus or (WAITING_CPUS if is_remote(shared) else 1),
+        num_cpus=_cpus_each(actors, WAITING_CPUS if is_remote(shared) else 1.0) if num_cpus is None else num_cpus,
         compute=_pool(actors),
+    )
+
+
+def _cpus_each(actors: int | tuple[int, int] | None, wanted: float) -> float:
+    """CPUs of each actor; once Ray runs.
+
+    Tasks list the files and write the rows. Where a fixed pool has all CPUs, Ray waits for ever, without a word.
+    """
+    import ray
+
+    least = actors[0] if isinstance(actors, tuple) else actors or 1
+    there = ray.cluster_resources().get("CPU", 0.0)
+    if least * wanted <= there - TASK_CPUS:
+        return wanted
+    share = max(0.0, math.floor(100 * (there - TASK_CPUS) / least) / 100)
+    if least * wanted <= there:
+        return share
+    raise ValueError(
+        f"actors={actors}: at {wanted:g} CPUs each they want more than the {there:g} that Ray has; "
+        f"give num_cpus={share:g}, or num_cpus={wanted:g} where the cluster will grow"
     )
 
 
