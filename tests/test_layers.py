@@ -212,6 +212,7 @@ ROWS = [
     "batch",
     "ray.columns",
     "ray.limiter",
+    "ray.redis_store",
     "ray.objects",
     "ray.settings",
     "ray.listing",

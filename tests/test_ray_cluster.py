@@ -122,12 +122,12 @@ def test_nothing_that_ray_gives_up_is_used(small):
     assert not re.findall(r".*(?:deprecat|will be removed).*", small.stderr, re.IGNORECASE)
 
 
+@pytest.mark.slow
 def test_actors_that_would_fill_a_cluster_leave_room_for_what_they_wait_for(tmp_path):
     """Two local workers on two cores: at a CPU each, none is left for whoever lists the files."""
     paths = [tiff(tmp_path / "pages.tiff", range(20))]
-    said = ray_driver.read(paths, actors=2, cpus=2, batch_size=4, out=str(tmp_path / "out"), seconds=200)
+    ray_driver.read(paths, actors=2, cpus=2, batch_size=4, out=str(tmp_path / "out"), seconds=200)
     assert pq.read_table(tmp_path / "out").num_rows == 20
-    assert said["began"] < said["ended"]
 
 
 @pytest.mark.slow

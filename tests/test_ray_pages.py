@@ -2,8 +2,10 @@
 
 import asyncio
 import pickle
+import threading
 from itertools import pairwise
 
+import fakeredis
 import numpy as np
 import pytest
 
@@ -21,9 +23,10 @@ ray = pytest.importorskip("ray", reason="pip install 'qwen-ocr-loader[ray]'")
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from qwen_ocr_loader.ray import ClusterLimiter, ListPages, ObjectStore, ReadPages, done_pages, page_schema  # noqa: E402
+from qwen_ocr_loader.ray import ClusterLimiter, ListPages, ObjectStore, ReadPages, RedisStore, done_pages, page_schema  # noqa: E402
+from qwen_ocr_loader.ray.dataset import cpus_each  # noqa: E402
 from qwen_ocr_loader.ray.limiter import Schedule, Translation  # noqa: E402
-from qwen_ocr_loader.ray.listing import WHOLE_FILE, File, list_files  # noqa: E402
+from qwen_ocr_loader.ray.listing import PAGES, WHOLE_FILE, File, list_files  # noqa: E402
 from qwen_ocr_loader.ray.settings import (  # noqa: E402
     TOKENS_A_CALL,
     as_arguments,
@@ -96,6 +99,7 @@ def test_the_columns_are_known_beforehand(settings, folder, server):
     (record, *_) = records(plain, folder / "pages.tiff")
     spent = {"calls", "input_tokens", "output_tokens"}
     schema = page_schema(cluster_options(options))
+    assert {*schema.types, *PAGES.types} <= {pa.string(), pa.int64(), pa.float64(), pa.bool_()}  # no picture fits in
     assert set(schema.names) == {"id", "text", *record.metadata, *spent}
     row = read(folder / "pages.tiff", **options)[0]
     assert list(row) == schema.names
@@ -202,6 +206,18 @@ def test_a_file_is_opened_once_for_many_batches(folder):
     assert opened == ["/ray/pages.tiff"]
 
 
+def test_file_systems_of_pyarrow_are_taken(folder):
+    from pyarrow.fs import LocalFileSystem
+
+    options = {"engine": "fake", "fs": LocalFileSystem()}
+    rows = pickle.loads(pickle.dumps(ReadPages(**options)))(listed(folder, **options)).to_pylist()
+    assert {row["file_name"] for row in rows if row["error"]} == {""}
+    plain = read(folder, engine="fake")
+    assert [(row["file_name"], row["page"], row["text"], row["id"]) for row in rows if not row["error"]] == [
+        (row["file_name"], row["page"], row["text"], row["id"]) for row in plain if not row["error"]
+    ]
+
+
 # --- what was done before --------------------------------------------------------------------------------------------
 
 
@@ -305,6 +321,28 @@ def test_paying_for_every_pass_is_said(server, tmp_path, caplog):
     assert "without cache=" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("actors", "wanted", "there", "each"),
+    [
+        (None, 1.0, 2, 1.0),
+        (3, 1.0, 4, 1.0),
+        (4, 1.0, 4, 0.75),
+        (2, 0.5, 2, 0.5),
+        (4, 0.5, 2, 0.25),
+        (3, 1.0, 3, 0.66),
+        (1, 0.5, 1, 0.0),
+        ((2, 8), 1.0, 2, 0.5),
+    ],
+)
+def test_actors_leave_a_core_to_the_tasks_they_wait_for(actors, wanted, there, each):
+    assert cpus_each(actors, wanted, there) == each
+
+
+def test_more_actors_than_there_are_cpus_for_are_refused():
+    with pytest.raises(ValueError, match=r"give num_cpus=0.25, or num_cpus=1 where the cluster will grow"):
+        cpus_each(4, 1.0, 2)
+
+
 # --- the schedule ----------------------------------------------------------------------------------------------------
 
 
@@ -348,8 +386,27 @@ def test_a_limiter_pickles_and_has_no_turns_that_need_no_waiting():
 # --- the cache -------------------------------------------------------------------------------------------------------
 
 
-def test_a_cache_in_an_object_store_buys_nothing_twice(server, folder):
-    options = {"engine": engine_for(server), "task": "text_recognition", "cache": "memory://ray-cache/pages"}
+@pytest.fixture
+def redis_url():
+    """A Redis server's, in this process."""
+    with fakeredis.TcpFakeServer(("127.0.0.1", 0)) as redis:
+        threading.Thread(target=redis.serve_forever, daemon=True).start()
+        yield f"redis://127.0.0.1:{redis.server_address[1]}/0"
+        redis.shutdown()
+
+
+@pytest.fixture(params=["objects", "redis"])
+def store(request):
+    if request.param == "objects":
+        return ObjectStore("memory://ray-store/cache/")
+    return RedisStore(request.getfixturevalue("redis_url"))
+
+
+@pytest.mark.parametrize("kind", ["objects", "redis", "folder"])
+def test_a_cache_for_all_machines_buys_nothing_twice(kind, server, folder, tmp_path, request):
+    cache = {"objects": "memory://ray-cache/pages", "folder": str(tmp_path / "cache")}.get(kind)
+    cache = cache or request.getfixturevalue("redis_url")
+    options = {"engine": engine_for(server), "task": "text_recognition", "cache": cache}
     first = read(folder / "pages.tiff", **options)
     billed = server.billed
     again = read(folder / "pages.tiff", **options)
@@ -359,12 +416,15 @@ def test_a_cache_in_an_object_store_buys_nothing_twice(server, folder):
     assert [row["text"] for row in first] == [row["text"] for row in again]
 
 
-def test_an_object_store_is_a_byte_store():
-    store = pickle.loads(pickle.dumps(ObjectStore("memory://ray-store/cache/")))
+def test_such_a_store_is_a_byte_store_and_pickles(store):
+    store.mset([("a/zero", b"0")])  # it has its connections now
+    store.mdelete(["a/zero"])
+    store = pickle.loads(pickle.dumps(store))
     store.mset([("a/one", b"1"), ("b/two", b"2")])
     assert store.mget(["b/two", "a/one", "none"]) == [b"2", b"1", None]
     assert sorted(store.yield_keys(prefix="a/")) == ["a/one"]
     store.mdelete(["a/one", "none"])
+    store.mdelete([])
     assert list(store.yield_keys()) == ["b/two"]
     cache = StoreCache(store)
     cache.put("key", b"value")

@@ -22,12 +22,14 @@ from .limiter import ClusterLimiter
 from .listing import ListPages, done_pages
 from .objects import ObjectStore
 from .reading import ReadPages
+from .redis_store import RedisStore
 
 __all__ = [
     "ClusterLimiter",
     "ListPages",
     "ObjectStore",
     "ReadPages",
+    "RedisStore",
     "done_pages",
     "page_schema",
     "read_documents",

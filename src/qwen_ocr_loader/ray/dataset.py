@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ray.data import ActorPoolStrategy, Dataset
 
-    from ..options import OptionArgs
+    from ..options import OptionArgs, Options
 
 FILES_A_TASK = 64
 """Files that one task counts the pages of."""
@@ -56,8 +56,9 @@ def read_documents(
         done: Parquet files that an earlier run wrote: pages with a row there, and no error in it, are left out. A page
             counts as the same where content and all options that change the text are.
         **options: As in ``Options``, with these differences: ``cache`` is a folder that all machines see, for a
-            ``DirectoryCache``, an fsspec URL, such as ``"s3://bucket/cache"``, a cache, or a LangChain byte store that
-            pickles; ``rate_limit`` holds for all actors together; ``mode``, ``metadata``, ``on_error``, ``max_cost``,
+            ``DirectoryCache``, an fsspec URL, such as ``"s3://bucket/cache"``, a Redis server's, such as
+            ``"redis://host:6379/0"``, a cache, or a LangChain byte store that pickles; ``fs`` may be one of pyarrow's;
+            ``rate_limit`` holds for all actors together; ``mode``, ``metadata``, ``on_error``, ``max_cost``,
             ``show_progress`` and ``on_page`` are as they are.
 
     Raises:
@@ -84,20 +85,27 @@ def read_documents(
         ReadPages,
         fn_constructor_kwargs=arguments,
         batch_size=at_a_time,
-        num_cpus=_cpus_each(actors, WAITING_CPUS if is_remote(shared) else 1.0) if num_cpus is None else num_cpus,
+        num_cpus=_cpus_wanted(actors, shared) if num_cpus is None else num_cpus,
         compute=_pool(actors),
     )
 
 
-def _cpus_each(actors: int | tuple[int, int] | None, wanted: float) -> float:
-    """CPUs of each actor; once Ray runs.
-
-    Tasks list the files and write the rows. Where a fixed pool has all CPUs, Ray waits for ever, without a word.
-    """
+def _cpus_wanted(actors: int | tuple[int, int] | None, options: Options) -> float:
     import ray
 
+    wanted = WAITING_CPUS if is_remote(options) else 1.0
+    return cpus_each(actors, wanted, ray.cluster_resources().get("CPU", 0.0))
+
+
+def cpus_each(actors: int | tuple[int, int] | None, wanted: float, there: float) -> float:
+    """CPUs of each actor, on a cluster that has so many.
+
+    Tasks list the files and write the rows. Where a fixed pool has all CPUs, Ray waits for ever, without a word.
+
+    Raises:
+        ValueError: There are not enough for all actors.
+    """
     least = actors[0] if isinstance(actors, tuple) else actors or 1
-    there = ray.cluster_resources().get("CPU", 0.0)
     if least * wanted <= there - TASK_CPUS:
         return wanted
     share = max(0.0, math.floor(100 * (there - TASK_CPUS) / least) / 100)

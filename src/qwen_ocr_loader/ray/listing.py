@@ -133,7 +133,7 @@ def done_pages(place: str | os.PathLike[str]) -> pa.Array:
         try:
             rows = fragment.to_table(schema=columns, columns=["id"], filter=ds.field("error") == "")
         except (pa.ArrowInvalid, OSError) as error:
-            logger.warning("%s is left out, as it cannot be read: %s", fragment.path, error)
+            logger.warning("%s is passed over; as it cannot be read, delete it: %s", fragment.path, error)
         else:
             ids.append(rows["id"])
     return pa.chunked_array([chunk for some in ids for chunk in some.chunks], pa.string()).combine_chunks()

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ..cache import open_cache
 from ..cache.directory import DirectoryCache
 from ..errors import MissingDependency
+from .redis_store import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..cache import ByteStore, Cache
+
+REDIS = ("redis://", "rediss://", "unix://")
+"""What URLs of Redis servers begin with."""
 
 
 class ObjectStore:
@@ -83,12 +87,14 @@ class ObjectStore:
 
 
 def shared_cache(given: str | Path | Cache | ByteStore) -> Cache:
-    """As ``open_cache``, for several machines: a folder is a ``DirectoryCache``, a URL an ``ObjectStore``.
+    """As ``open_cache``, for several machines: a folder is a ``DirectoryCache``, a URL a place in Redis or a store.
 
     Raises:
         TypeError: None of these.
         ValueError: An empty name.
     """
+    if isinstance(given, str) and given.startswith(REDIS):
+        return open_cache(RedisStore(given))
     if isinstance(given, str) and "://" in given:
         return open_cache(ObjectStore(given))
     if isinstance(given, str | Path) and str(given):

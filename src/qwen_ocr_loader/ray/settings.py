@@ -49,7 +49,7 @@ def cluster_options(given: Mapping[str, Any]) -> Options:
     for name, (allowed, instead) in _REFUSED.items():
         if given.get(name, allowed) != allowed:
             raise ValueError(f"{name}={given[name]!r} is not for Ray: {instead}")
-    options = Options.of({**given, "on_error": "placeholder"})
+    options = Options.of({**given, "on_error": "placeholder", "fs": _as_fsspec(given.get("fs"))})
     engines = [_shared(engine) for engine in make_engines(options.engine, options.rate_limit)]
     cache = None if options.cache is None else shared_cache(options.cache)
     return replace(options, engine=engines[0] if len(engines) == 1 else engines, cache=cache, rate_limit="published")
@@ -68,6 +68,17 @@ def reader_for(options: Options, pages: str | None) -> Reader:
 def is_remote(options: Options) -> bool:
     """Whether reading a page is mostly waiting for a network."""
     return any(engine.remote for engine in reader_for(options, None).engines)
+
+
+def _as_fsspec(fs: Any) -> Any:
+    """A file system as fsspec's, where it is one of pyarrow's."""
+    from pyarrow.fs import FileSystem
+
+    if not isinstance(fs, FileSystem):
+        return fs
+    from fsspec.implementations.arrow import ArrowFSWrapper
+
+    return ArrowFSWrapper(fs)  # type: ignore[no-untyped-call]
 
 
 def _shared(engine: Engine) -> Engine:
