@@ -25,6 +25,7 @@ import heapq
 import math
 import os
 import random
+import resource
 import statistics
 import sys
 import tempfile
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from throughput import ROOT, draw
 
 from qwen_ocr_loader import DashScopeEngine, LocalEngine, Reader
+from qwen_ocr_loader.batch.lines import PartLimits
 from qwen_ocr_loader.catalog import lookup
 from qwen_ocr_loader.pace import SLOWER
 
@@ -143,18 +145,30 @@ def seconds_of_a_core(engine: Engine, path: Path, pages: int) -> list[float]:
     return taken[1:]
 
 
-def measured(pages: int, written: int) -> tuple[list[float], list[float], dict[str, int]]:
-    """A page's seconds with the local engine and with one far away, and the tokens it is."""
+class Measured(NamedTuple):
+    """What a page takes: seconds of a core with the local engine and with one far away, tokens, bytes."""
+
+    here: list[float]
+    far: list[float]
+    tokens: dict[str, int]
+    picture: float
+    memory: int
+
+
+def measured(pages: int, written: int) -> Measured:
+    """The pages of a PDF, ``written`` tokens coming back for each; memory is this process's at its peak."""
     from load_server import LoadServer
 
     with tempfile.TemporaryDirectory() as folder, LoadServer(decode=False) as server:
         path = Path(folder) / "pages.pdf"
         draw(path, "drawn", pages + 1)
         far = DashScopeEngine(base_url=server.base_url, api_key="sk-any", rate_limit=None, stream=False)
-        local = seconds_of_a_core(LocalEngine(threads=1), path, pages)
         remote = seconds_of_a_core(far, path, pages)
+        local = seconds_of_a_core(LocalEngine(threads=1), path, pages)
+        memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         tokens = Reader(engine=far, task="text_recognition", pages="1").estimate(path).usage
-    return local, remote, {"input": tokens.input_tokens, "output": written}
+        picture = path.stat().st_size / (pages + 1)
+    return Measured(local, remote, {"input": tokens.input_tokens, "output": written}, picture, memory)
 
 
 def like(mean: float, spread: float = 0.5) -> Callable[[random.Random], float]:
@@ -231,13 +245,16 @@ def main() -> None:
     parser.add_argument("--core-hour", type=float, default=0.04, help="USD")
     given = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the first page\n")
-    here, far, tokens = measured(given.pages, given.written)
-    for name, taken in (("local engine", here), ("far engine", far)):
+    found = measured(given.pages, given.written)
+    for name, taken in (("local engine", found.here), ("far engine", found.far)):
         print(f"{name}: {statistics.fmean(taken):.3f} s of a core a page, {min(taken):.3f} to {max(taken):.3f}")
-    print(f"tokens a page: {tokens['input']:,} in, {tokens['output']:,} out\n")
-    local, remote = Work(here, like(0.0)), Work(far, like(given.waiting))
+    print(f"memory of a process with the local engine, at its peak: {found.memory / 1e6:,.0f} MB")
+    print(f"tokens a page: {found.tokens['input']:,} in, {found.tokens['output']:,} out")
+    fit = PartLimits().size / (found.picture * 4 / 3)
+    print(f"a page's JPEG: {found.picture / 1e3:,.0f} kB, so that {fit:,.0f} go into a file of a batch\n")
+    local, remote = Work(found.here, like(0.0)), Work(found.far, like(given.waiting))
     print(in_markdown(checks(local, remote)), "\n")
-    print(in_markdown(takes(local, remote, tokens, given.core_hour)))
+    print(in_markdown(takes(local, remote, found.tokens, given.core_hour)))
 
 
 if __name__ == "__main__":

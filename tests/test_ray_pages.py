@@ -234,6 +234,27 @@ def test_pages_of_an_earlier_run_are_left_out_and_failed_ones_are_not(folder, tm
     assert len(listed(folder, engine="fake", dpi=100, done=done_pages(done))["page"]) == 9  # made in another way
 
 
+def test_parquet_goes_into_a_vector_store_as_it_is(folder, tmp_path):
+    """Chroma refuses None and anything nested."""
+    import uuid
+
+    from langchain_chroma import Chroma
+    from langchain_core.documents import Document
+    from langchain_core.embeddings import DeterministicFakeEmbedding
+
+    from qwen_ocr_loader.citations import locate
+
+    pq.write_table(ReadPages(engine="fake")(listed(folder, engine="fake")), tmp_path / "pages.parquet")
+    rows = pq.read_table(tmp_path / "pages.parquet", filters=[("error", "==", "")]).to_pylist()
+    store = Chroma(f"c{uuid.uuid4().hex}", DeterministicFakeEmbedding(size=16))
+    store.add_documents([Document(id=row.pop("id"), page_content=row.pop("text"), metadata=row) for row in rows])
+    (found,) = store.similarity_search("any", k=1, filter={"$and": [{"file_name": "text.pdf"}, {"page": 1}]})
+    assert found.metadata == next(row for row in rows if row["file_name"] == "text.pdf" and row["page"] == 1)
+    place = locate(found)
+    assert place.exact
+    assert {region.page for region in place.regions} == {1}
+
+
 # --- options ---------------------------------------------------------------------------------------------------------
 
 
