@@ -58,6 +58,7 @@ def main(
     kill_after: int | None = None,
     out: str | None = None,
     passes: int = 1,
+    flat: bool = False,
     **arguments: Any,
 ) -> dict[str, Any]:
     """Read.
@@ -69,10 +70,12 @@ def main(
         kill_after: Calls at the engine's server after which one of the actors is killed.
         out: A folder the rows are written to, as Parquet.
         passes: Over the same Dataset; the rows are the last one's.
+        flat: Read once more in a Dataset of its own, with ``flat_map`` and the engine that needs nothing.
         **arguments: Of ``read_documents``.
 
     Returns:
-        ``rows``; ``began`` and ``ended``, by ``time.monotonic``, which processes share; ``killed``, process numbers.
+        ``rows`` and ``flat``; ``began`` and ``ended``, by ``time.monotonic``, which processes share; ``killed``,
+        process numbers.
     """
     from qwen_ocr_loader import DashScopeEngine
     from qwen_ocr_loader.ray import read_documents
@@ -92,8 +95,9 @@ def main(
         else:
             pages.write_parquet(out)
     ended = time.monotonic()
+    flatly = _flatly(ray, paths) if flat else []
     ray.shutdown()
-    return {"rows": rows, "began": began, "ended": ended, "killed": killed}
+    return {"rows": rows, "flat": flatly, "began": began, "ended": ended, "killed": killed}
 
 
 def start(cpus: int) -> Any:
@@ -111,6 +115,13 @@ def start(cpus: int) -> Any:
     context.enable_progress_bars = False
     warnings.simplefilter("error", DeprecationWarning)
     return ray
+
+
+def _flatly(ray: Any, paths: list[str]) -> list[dict[str, Any]]:
+    from qwen_ocr_loader.ray import ReadPages
+
+    sources = ray.data.from_items([{"source": path} for path in paths])
+    return sources.flat_map(ReadPages(engine="fake", pages="2-3"), num_cpus=0.5).take_all()
 
 
 def _kill(server: str, calls: int, killed: list[int]) -> None:

@@ -71,6 +71,7 @@ class Small(NamedTuple):
     """A run of two actors, four pages each at once, over 60 pages of one file, twice."""
 
     rows: list[dict]
+    flat: list[dict]
     plain: list[Record]
     first: list[Bought]
     again: list[Bought]
@@ -87,12 +88,20 @@ def small(tmp_path_factory):
     paths = [f"file://{tiff(folder / 'pages.tiff', range(60))}", str(folder / "none.pdf")]
     with faulty(latency=0.2) as server:
         errand = {**asking(server, rate_limit=60 * A_SECOND), "actors": 2, "concurrency": AT_ONCE, "batch_size": 8}
-        said = ray_driver.read(paths, **errand, cache=str(folder / "cache"), passes=2)
+        said = ray_driver.read(paths, **errand, cache=str(folder / "cache"), passes=2, flat=True)
         tally = server.tally()
         engine = DashScopeEngine(**errand["engine"], api_key="sk-any")
         plain = list(records(Reader(engine=engine, task=errand["task"], on_error="placeholder"), paths))
     first = len(tally.bought) - 1
-    return Small(said["rows"], plain, tally.bought[:first], tally.bought[first:], tally.most_in_flight, said["stderr"])
+    return Small(
+        said["rows"],
+        said["flat"],
+        plain,
+        tally.bought[:first],
+        tally.bought[first:],
+        tally.most_in_flight,
+        said["stderr"],
+    )
 
 
 def test_a_cluster_reads_what_the_plain_reader_reads(small):
@@ -106,6 +115,13 @@ def test_a_cluster_reads_what_the_plain_reader_reads(small):
 def test_a_second_pass_buys_only_what_failed(small):
     assert sorted(one.page for one in small.first) == list(range(60))
     assert [one.page for one in small.again] == [7]
+
+
+def test_pages_are_read_in_datasets_of_ones_own(small):
+    """In ``flat_map``; ``read_documents`` itself stands on ``map_batches``."""
+    rows = sorted(small.flat, key=lambda row: row["page"])
+    assert [(row["file_name"], row["page"]) for row in rows] == [("", 0), ("pages.tiff", 1), ("pages.tiff", 2)]
+    assert [row["text"] for row in rows if not row["error"]] == ["Page 2", "Page 3"]
 
 
 def test_a_long_file_is_read_by_several_actors_at_once(small):
@@ -222,6 +238,16 @@ def test_a_run_that_is_killed_goes_on_from_its_cache_and_parquet(inbox, tmp_path
     twice = {page for page, times in asked.items() if times > 1} - set(BAD_PAGES)
     print(f"{len(kept)} rows were written before, {len(twice)} pages asked for again")
     assert len(twice) <= 2 * at_once
+
+
+@pytest.mark.slow
+def test_the_example_goes_from_documents_to_places_on_pages(tmp_path):
+    script = Path(__file__).parent.parent / "examples" / "ray_pages.py"
+    command = [sys.executable, str(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(re.findall(r"\d+ places on the page, exact", done.stdout)) == 3
+    assert pq.read_table(tmp_path / "pages").num_rows == 4
 
 
 def written(folder):
