@@ -1,6 +1,6 @@
 """What a cluster of one machine costs over the plain reader: the same pages, the same service, as many in flight.
 
-    python benchmarks/ray_data.py [--pages 600] [--latency 0.3] [--actors 2] [--at-once 8] [--rounds 3]
+    python benchmarks/ray_data.py [--pages 512] [--latency 1] [--actors 2] [--at-once 8] [--rounds 3]
 
 It draws a PDF of A4 pages at 200 dpi and reads it against the tests' DashScope server, which takes ``--latency``
 seconds over each page: once with ``Reader.read`` and ``actors`` x ``at-once`` pages in flight, once with
@@ -60,8 +60,8 @@ def on_ray(path: Path, given: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pages", type=int, default=600)
-    parser.add_argument("--latency", type=float, default=0.3, help="seconds every request takes at least")
+    parser.add_argument("--pages", type=int, default=512)
+    parser.add_argument("--latency", type=float, default=1.0, help="seconds every request takes at least")
     parser.add_argument("--actors", type=int, default=2)
     parser.add_argument("--at-once", type=int, default=8, help="requests in flight, of each actor")
     parser.add_argument("--rounds", type=int, default=3)
