@@ -37,7 +37,11 @@ def read(paths, *, seconds=400, **errand) -> dict[str, Any]:
 
 def read_until(enough: Callable[[], bool], paths, **errand) -> None:
     """Read, and kill all processes of the cluster as soon as ``enough`` says so, which is before it has ended."""
-    with subprocess.Popen(_command(paths, errand), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as place,
+        subprocess.Popen(_command(paths, errand), env={**os.environ, "RAY_PLACE": place}, **silent) as driver,
+    ):
         while not enough():
             assert driver.poll() is None, "it ended too soon"
             time.sleep(0.05)
@@ -150,7 +154,8 @@ def prepare() -> None:
     """The environment of all processes of the cluster."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
     os.environ["DASHSCOPE_API_KEY"] = "sk-test"  # for all processes: a key in code stays where it is
-    os.environ["RAY_PLACE"] = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets have short names only
+    if "RAY_PLACE" not in os.environ:
+        os.environ["RAY_PLACE"] = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets have short names only
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     atexit.register(shutil.rmtree, os.environ["RAY_PLACE"], ignore_errors=True)
 
