@@ -25,7 +25,8 @@ from rapidfuzz.distance import Levenshtein
 from qwen_ocr_loader import Reader
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.pages import open_pages
-from qwen_ocr_loader.preprocess import STEPS, prepared
+from qwen_ocr_loader.preprocess.preparation import prepared
+from qwen_ocr_loader.preprocess.steps import STEPS
 from qwen_ocr_loader.source import find
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Without a file it draws one of 600 pages. Every measurement is a fresh process; 
 table holds medians. ``total`` counts from the end of the contestant's imports, ``process`` is the whole process with
 them. Memory is resident, of the process and those it started (what they share counts for each), at page 20 and at the
 last full hundred; the peak is the process's own. Peers that are not installed are said so:
-``pip install "qwen-ocr-loader[benchmark]"``.
+``pip install "qwen-ocr-loader[benchmark]"``, and PyMuPDF (AGPL, so in none of our extras) ``pip install pymupdf``.
 """
 
 from __future__ import annotations
@@ -72,6 +72,32 @@ def langchain_pypdf() -> Callable[[str], Iterator[str]]:
     return lambda path: (doc.page_content for doc in PyPDFLoader(path).lazy_load())
 
 
+def langchain_pymupdf() -> Callable[[str], Iterator[str]]:
+    import pymupdf  # noqa: F401  # the loader imports it when it is made
+    from langchain_community.document_loaders import PyMuPDFLoader
+
+    return lambda path: (doc.page_content for doc in PyMuPDFLoader(path).lazy_load())
+
+
+def llama_index_pdf() -> Callable[[str], Iterator[str]]:
+    import pypdf  # noqa: F401
+    from llama_index.readers.file import PDFReader
+
+    return lambda path: (doc.text for doc in PDFReader().load_data(Path(path)))
+
+
+def kreuzberg() -> Callable[[str], Iterator[str]]:
+    import kreuzberg as module
+
+    by_page = module.ExtractionConfig(pages=module.PageConfig(extract_pages=True), disable_ocr=True, use_cache=False)
+
+    def read(path: str) -> Iterator[str]:
+        for page in module.extract_file_sync(path, config=by_page).pages or ():
+            yield page["content"]
+
+    return read
+
+
 def liteparse() -> Callable[[str], Iterator[str]]:
     from liteparse import LiteParse
 
@@ -83,8 +109,11 @@ CONTESTANTS: dict[str, Callable[[], Callable[[str], Iterator[str]]]] = {
     "Reader": ours,
     "QwenOCRLoader": ours_langchain,
     "PyPDFium2Loader": langchain_pypdfium2,
-    "liteparse": liteparse,
+    "PyMuPDFLoader": langchain_pymupdf,
     "PyPDFLoader": langchain_pypdf,
+    "PDFReader": llama_index_pdf,
+    "liteparse": liteparse,
+    "kreuzberg": kreuzberg,
 }
 
 

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from qwen_ocr_loader import PageResult, Reader
 from qwen_ocr_loader.markup import sniff
-from qwen_ocr_loader.witness import witnessed
+from qwen_ocr_loader.witness.comparison import witnessed
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data" / "dev"))

@@ -18,14 +18,18 @@ class Sheet:
         self.image = Image.new("RGB", (width, height), "white")
         self.pen = ImageDraw.Draw(self.image)
         self.texts: list[tuple[str, tuple[float, float, float, float]]] = []
+        self.written: list[tuple[str, tuple[float, float], float]] = []  # text, left and top, points
+        self.ruled: list[tuple[tuple[float, ...], int, int]] = []  # ends, width, gray level
 
     def write(self, left: float, top: float, text: str, points: float = 20) -> None:
         font = ImageFont.load_default(points)
         self.pen.text((left, top), text, "black", font)
         self.texts.append((text, self.pen.textbbox((left, top), text, font)))
+        self.written.append((text, (left, top), points))
 
-    def rule(self, *ends: float, width: int = 2) -> None:
-        self.pen.line(ends, "black", width)
+    def rule(self, *ends: float, width: int = 2, gray: int = 0) -> None:
+        self.pen.line(ends, (gray, gray, gray), width)
+        self.ruled.append((ends, width, gray))
 
     def rows(self, lefts, top: float, rows, step: float = 40, points: float = 20) -> float:
         """Rows of texts (None: nothing), each text at its column's left; returns where they end."""
@@ -37,11 +41,11 @@ class Sheet:
             top += step
         return top
 
-    def grid(self, xs, ys, *, width: int = 2) -> None:
+    def grid(self, xs, ys, *, width: int = 2, gray: int = 0) -> None:
         for x in xs:
-            self.rule(x, ys[0], x, ys[-1], width=width)
+            self.rule(x, ys[0], x, ys[-1], width=width, gray=gray)
         for y in ys:
-            self.rule(xs[0], y, xs[-1], y, width=width)
+            self.rule(xs[0], y, xs[-1], y, width=width, gray=gray)
 
     def read(self, turn: float = 0.0) -> Read:
         """The picture, turned by so many degrees clockwise about its middle, and what is read on it."""

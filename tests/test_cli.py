@@ -111,3 +111,21 @@ def test_fields_come_from_a_json_file(tiff, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["read", str(tiff), "-e", "fake", "--fields", str(tmp_path / "absent.json")])
     assert "want 'all' or a JSON file" in capsys.readouterr().err
+
+
+def test_languages_are_told_to_the_local_engine(tiff, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("qwen_ocr_loader.engines.local.LocalEngine.read", lambda engine, *page: asked.append(engine))
+    main(["read", str(tiff), "--language", "ko", "--language", "ru", "--pages", "1"])
+    main(["read", str(tiff), "-e", "local:PP-OCRv6-small", "--language", "vi", "--pages", "1"])
+    assert [(engine.languages, engine.model) for engine in asked] == [
+        (("ko", "ru"), "small"),
+        (("vi",), "PP-OCRv6-small"),
+    ]
+    for wrong, why in (
+        (["-e", "fake", "--language", "ko"], "of no use to engine fake"),
+        (["--language", "xx"], "no 'xx'"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["read", str(tiff), *wrong])
+        assert why in capsys.readouterr().err

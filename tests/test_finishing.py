@@ -9,16 +9,16 @@ from qwen_ocr_loader.langchain import QwenOCRLoader
 @pytest.fixture
 def broken(monkeypatch):
     """Markdown that cannot be written of the second page."""
-    from qwen_ocr_loader import finishing
+    from qwen_ocr_loader.markdown import page
 
-    written = finishing.as_markdown
+    written = page.as_markdown
 
     def as_markdown(result):
         if result.page == 1:
             raise RecursionError("too deep")
         return written(result)
 
-    monkeypatch.setattr(finishing, "as_markdown", as_markdown)
+    monkeypatch.setattr(page, "as_markdown", as_markdown)
 
 
 @pytest.fixture

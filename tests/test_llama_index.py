@@ -16,10 +16,15 @@ from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 from PIL import Image
+from pydantic import BaseModel
 
 from qwen_ocr_loader import FakeEngine, Line, PageResult, Quad
 from qwen_ocr_loader.langchain import QwenOCRLoader
 from qwen_ocr_loader.llama_index import QwenOCRReader
+
+
+class Bill(BaseModel):
+    total: str
 
 
 @pytest.fixture
@@ -92,6 +97,13 @@ def test_nothing_secret_is_written(tiff):
     again = QwenOCRReader.from_dict(written)
     assert again.to_dict() == written
     assert again.load_data(tiff) == reader.load_data(tiff)
+
+
+def test_a_model_as_fields_is_pickled_not_written():
+    reader = QwenOCRReader(engine="fake", fields=Bill)
+    with pytest.raises(ValueError, match="fields=Bill is a class"):
+        reader.to_dict()
+    assert repr(pickle.loads(pickle.dumps(reader))) == repr(reader)
 
 
 def test_it_pickles_with_its_options(tiff):

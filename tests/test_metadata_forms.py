@@ -1,9 +1,14 @@
 """Flat to rich to flat, and rich to flat to rich, without loss."""
 
 import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
+from pydantic import Field as Asked
 
 from citing import document, metadata_of, result_of
 from qwen_ocr_loader import Field, Line, PageResult, Quad, Table
@@ -85,3 +90,23 @@ def test_a_table_of_a_result_is_its_rich_lines():
     result = result_of(["a", "b"])
     flat = {"page": 0, "ocr_lines": line_table(result.lines)}
     assert [line["start"] for line in to_rich(flat)["lines"]] == [0, 2]
+
+
+def test_a_models_instance_and_dates_become_json():
+    class Bill(BaseModel):
+        total: Decimal = Asked(alias="Total")
+        day: date
+
+    typed = Bill(Total="12.50", day="2024-03-01")
+    flat = to_flat(
+        {"source": "a.pdf", "typed": typed, "made": datetime(2024, 3, 1, 12, tzinfo=UTC), "at": [Decimal("1.5")]}
+    )
+    assert all(isinstance(value, str) for value in flat.values())
+    back = to_rich(flat)
+    assert back["typed"] == {"Total": "12.50", "day": "2024-03-01"}
+    assert (back["made"], back["at"]) == ("2024-03-01T12:00:00+00:00", ["1.5"])
+
+
+def test_an_object_that_nothing_can_write_is_named():
+    with pytest.raises(TypeError, match="holds a object, which no store takes"):
+        to_flat({"thing": object()})

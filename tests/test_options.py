@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from qwen_ocr_loader import Options, Reader, SourceError
 from qwen_ocr_loader.options import OptionArgs
@@ -41,6 +42,9 @@ def test_an_unknown_option_is_an_error_that_names_the_nearest(wrong, message):
         ({"pages": "1,,2"}, "write it like"),
         ({"pages": "-"}, "write it like"),
         ({"on_error": "ignore"}, "on_error='ignore'"),
+        ({"preprocess": None}, r"preprocess=None: want a list of names, \(\) for nothing"),
+        ({"preprocess": iter(["orient"])}, "want a list of names"),
+        ({"fields": BaseModel}, "pass the class of a pydantic model"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_says_what_to_write(wrong, message):

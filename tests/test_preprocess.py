@@ -10,9 +10,10 @@ from qwen_ocr_loader import Field, Line, MissingDependency, PageResult, Quad, Ta
 from qwen_ocr_loader.engines import Scan
 from qwen_ocr_loader.geometry import Transform
 from qwen_ocr_loader.images import PageImage
-from qwen_ocr_loader.preprocess import STEPS, Prepared, in_order, prepared, refuse_missing
+from qwen_ocr_loader.preprocess.preparation import Prepared, prepared
 from qwen_ocr_loader.preprocess.sight import Strip
 from qwen_ocr_loader.preprocess.skew import skew_of
+from qwen_ocr_loader.preprocess.steps import STEPS, in_order, refuse_missing
 from qwen_ocr_loader.preprocess.way_back import WayBack
 from qwen_ocr_loader.results import Agreement, Place
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from draw_pdfs import Sheet, pdf, prose
-from qwen_ocr_loader import FakeEngine, Line, PageResult, Quad, Reader
+from qwen_ocr_loader import FakeEngine, Line, PageResult, Quad, Reader, run
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.langchain import QwenOCRLoader
 
@@ -183,3 +183,17 @@ def test_a_batch_has_none_of_it(tmp_path):
 def test_an_unknown_step_is_refused_before_anything_is_opened():
     with pytest.raises(ValueError, match=r"preprocess='orientate'.*'orient'"):
         Reader(engine="fake", preprocess="orientate")
+
+
+def test_an_estimate_prepares_nothing(monkeypatch, tmp_path):
+    def never(*_):
+        raise AssertionError("an estimate looked for lines")
+
+    path = tmp_path / "page.png"
+    sheet().save(path)
+    options = {"engine": FakeEngine(), "preprocess": ["orient", "deskew"], "witness": "local"}
+    plain = Reader(engine=FakeEngine()).estimate(path)
+    monkeypatch.setattr(run, "prepared", never)
+    for cache in (None, tmp_path / "cache"):
+        report = Reader(**options, cache=cache).estimate(path)
+        assert (report.pages, report.failures, report.usage) == (1, [], plain.usage)

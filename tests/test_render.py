@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import BaseModel
 
-from qwen_ocr_loader import FakeEngine, Line, PageResult, Quad, Reader
+from qwen_ocr_loader import FakeEngine, Field, Line, PageResult, Quad, Reader
 from qwen_ocr_loader.errors import ServiceFailed
-from qwen_ocr_loader.render import line_table, markdown, records, text_hash
+from qwen_ocr_loader.render import Records, line_table, markdown, records, text_hash
+from qwen_ocr_loader.results import Agreement
 
 KEYS = {
     *("source", "page", "page_number", "page_label", "total_pages", "file_name", "mime_type"),
@@ -110,6 +112,25 @@ def test_single_mode_keeps_every_page_and_line_findable(tiff):
 def test_single_mode_is_one_record_a_file(tiff, tmp_path):
     Image.new("L", (9, 9)).save(tmp_path / "zz.png")
     assert [r.metadata["total_pages"] for r in made(tmp_path, mode="single")] == [3, 1]
+
+
+def test_whether_a_file_needs_a_review_is_told_by_its_fields_as_a_whole(tiff):
+    class Bill(BaseModel):
+        total: str
+        payer: str
+
+    words = {"witness": "engine", "score": 1.0}
+    pages = {
+        0: PageResult(0, 60, 40, "px", "9.80", fields={"total": Field("9.80")}, agreement=Agreement(**words)),
+        1: PageResult(1, 60, 40, "px", "Ann", fields={"payer": Field("Ann")}, agreement=Agreement(**words)),
+        2: PageResult(2, 60, 40, "px", "", agreement=Agreement(**words)),
+    }
+    options = {"engine": FakeEngine(pages), "fields": Bill, "mode": "single"}
+    (record,) = made(tiff, **options)
+    assert record.metadata["needs_review"] is False
+    heard = Records(Reader(**options, witness="local"))
+    said = [*(made for page in Reader(**options).pages(tiff) for made in heard.add(page)), *heard.finish()]
+    assert [(r.metadata["needs_review"], r.metadata["agreement"]) for r in said] == [(False, 1.0)]
 
 
 def test_rich_metadata_adds_objects(tiff):

@@ -55,6 +55,19 @@ def test_scrubbing_keeps_spans_exact(page):
     clean.text.encode()
 
 
+def test_fields_tables_and_formulas_are_scrubbed_too():
+    spoiled = "a\0b\ud800"
+    page = PageResult(
+        *(0, 1, 1, "px", "text"),
+        fields={spoiled: Field([{spoiled: spoiled, "n": 1}], problems=(spoiled,))},
+        tables=(Table(spoiled, ((spoiled,),)),),
+        formulas=(spoiled,),
+    )
+    clean = page.scrubbed()
+    assert clean.fields == {"ab": Field([{"ab": "ab", "n": 1}], problems=("ab",))}
+    assert (clean.tables, clean.formulas, clean.text) == ((Table("ab", (("ab",),)),), ("ab",), "text")
+
+
 def test_usage_adds_up():
     assert Usage(1, 10, 5, 3) + Usage(1, 1, 1, 1) == Usage(2, 11, 6, 4)
 

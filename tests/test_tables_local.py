@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 import drawn_tables as drawn
 from qwen_ocr_loader import Line, PageResult, Quad
+from qwen_ocr_loader.geometry import Box
 from qwen_ocr_loader.tables import slanet
 from qwen_ocr_loader.tables.local import read_tables
+from qwen_ocr_loader.tables.pieces import Piece
+from qwen_ocr_loader.tables.rules import Rules, apart_from_text
 
 pytest.importorskip("cv2")
 
@@ -152,3 +155,11 @@ def test_ten_thousand_lines_and_rules_take_no_age():
     started = time.perf_counter()
     read_tables(PageResult(0, 2000.0, 2000.0, "px", "ab", lines=tuple(lines)), rules=rules)
     assert time.perf_counter() - started < 10
+
+
+def test_letters_that_run_together_are_no_rules():
+    text = Piece("antipsychotic drugs", Box(100, 50, 200, 60), 5)
+    print_of_it = Box(120, 54, 140, 55), Box(120, 51, 121, 58)
+    rules = Box(90, 62, 210, 63), Box(60, 54, 119, 55), Box(150, 20, 151, 90)
+    seen = Rules((print_of_it[0], rules[0], rules[1]), (print_of_it[1], rules[2]))
+    assert apart_from_text(seen, [text]) == Rules(rules[:2], rules[2:])

@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from citing import document, numbers
-from qwen_ocr_loader.citations import locate, split_with_boxes
+from qwen_ocr_loader.citations import attach_boxes, locate, split_with_boxes
 from qwen_ocr_loader.tables import TableSplitter, find_tables, to_html, to_markdown
 
 ROWS = (("Item", "Price"), *((f"Article {n}", f"{n * 3}.{n % 10}0") for n in range(60)))
@@ -103,3 +103,46 @@ def test_no_letter_is_lost_whatever_the_text(text: str, size: int):
     chunks = TableSplitter(lambda part: [part], size).split_text(text)
     kept = "".join(chunks)
     assert all(kept.count(letter) >= text.count(letter) for letter in "abe2")
+
+
+REPEATED = (("Item", "Price"), *((f"Article {n % 3}", "1.00") for n in range(40)), *[("same", "2.00")] * 20)
+
+
+@pytest.mark.parametrize("how", ["split_with_boxes", "attach_boxes", "parents"])
+def test_rows_that_say_the_same_are_told_apart(how: str):
+    lines = ["Prices of the year", *to_markdown(REPEATED).splitlines(), "Everything without tax."]
+    parent, splitter = document(lines), TableSplitter(whole, 150)
+    chunks = splitter.split_documents([parent]) if how != "split_with_boxes" else split_with_boxes(splitter, [parent])
+    if how == "attach_boxes":
+        chunks = attach_boxes(chunks, [parent])
+    seen = []
+    for chunk in chunks[1:-1]:
+        location = locate(chunk, parents=[parent] if how == "parents" else None)
+        assert location.exact
+        seen += sorted(numbers(location, len(lines)))[2:]
+        assert how == "parents" or "cut_from" not in chunk.metadata
+    assert seen == list(range(3, len(lines) - 1))
+
+
+def test_a_part_that_nobody_placed_is_not_called_exact():
+    lines = ["Prices of the year", *to_markdown(REPEATED).splitlines(), "Everything without tax."]
+    parts = TableSplitter(whole, 150).split_documents([document(lines)])[1:-1]
+    assert len(parts) > 5
+    assert not any(locate(part).exact for part in parts[1:])
+
+
+def test_what_a_store_made_of_the_parts_places_is_no_failure():
+    lines = to_markdown(REPEATED).splitlines()
+    parent = document(lines)
+    for spoiled in ("[[1", "x", 7, "[[0, 9, 9]]", "[[0,-5,3]]"):
+        chunk = Document(page_content="\n".join(lines[:5]), metadata={**parent.metadata, "cut_from": spoiled})
+        assert locate(chunk, parents=[parent]).regions
+
+
+def test_llama_index_documents_are_split_too():
+    from llama_index.core.schema import Document as Node
+
+    parent = document(["Prices", *to_markdown(REPEATED).splitlines()])
+    made = split_with_boxes(TableSplitter(whole, 150), [Node(text=parent.page_content, metadata=parent.metadata)])
+    assert all(locate(node).exact for node in made)
+    assert len(made) > 5

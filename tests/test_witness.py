@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_ocr_loader import Line, PageResult, Quad
-from qwen_ocr_loader.witness import witnessed
+from qwen_ocr_loader.witness.comparison import witnessed
 from qwen_ocr_loader.witness.wording import wording
 
 LETTER = [

@@ -22,7 +22,7 @@ from .tasks import TASKS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .report import Failure, Origin, ReadPage, Report
 
@@ -45,6 +45,7 @@ def add_reading(parser: argparse.ArgumentParser, engines: str = ENGINES) -> None
     add("-t", "--task", action="append", choices=TASKS, help=f"once or several times (default: {DEFAULTS.task})")
     add("--region", help="of the key, for engines dashscope and openai: beijing, singapore or virginia")
     add("--base-url", metavar="URL", help="of the server, for engines dashscope and openai")
+    add("--language", action="append", metavar="CODE", help="of the pages, for engine local: ko, ru, ar, …; repeatable")
     add("--prompt", help="a prompt of your own instead of a task")
     add("--fields", help="all, a JSON file with names and descriptions, or a pydantic model as module:Model")
     add("-p", "--pages", help="for example 1,3-5,9-")
@@ -82,32 +83,42 @@ def page_options(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _engine(asked: argparse.Namespace) -> Any:
-    """The engine's name, or, where a place is given, the engine there; a list of several; None where neither is."""
-    if not (asked.engine or asked.region or asked.base_url):
+    """The engine's name, or, where a place or language is given, that engine; a list of several; None for neither."""
+    given = {option: getattr(asked, option) for option in ("region", "base_url", "language") if getattr(asked, option)}
+    if not (asked.engine or given):
         return None
-    default = getattr(asked, "engine_by_default", DEFAULTS.engine)
-    engines = [_placed(spec, asked, several=len(asked.engine or ()) > 1) for spec in asked.engine or [default]]
+    default = "local" if asked.language else getattr(asked, "engine_by_default", DEFAULTS.engine)
+    kinds, specs = _settable_engines(), asked.engine or [default]
+    names = [spec.partition(":")[0] for spec in specs]
+    for option in given:
+        if not any(option in kinds[name][1] for name in names if name in kinds):
+            flag = option.replace("_", "-")
+            raise ValueError(f"--{flag} is of no use to engine {', '.join(names)}; leave it out")
+    engines = [_placed(spec, given, kinds) for spec in specs]
     return engines[0] if len(engines) == 1 else engines
 
 
-def _placed(spec: str, asked: argparse.Namespace, *, several: bool) -> Any:
+def _placed(spec: str, given: Mapping[str, Any], kinds: Mapping[str, tuple[Any, dict[str, str]]]) -> Any:
+    """The engine with what is given for it; its name alone where nothing is."""
     name, _, model = spec.partition(":")
-    place = {"region": asked.region, "base_url": asked.base_url}
-    given = {key: value for key, value in place.items() if value is not None}
-    kinds = _placed_engines()
-    if not given or (name not in kinds and several):
-        return spec
-    if name not in kinds:
-        raise ValueError(f"--{next(iter(given)).replace('_', '-')} is of no use to engine {name}; leave it out")
-    return kinds[name](**given, **({"model": model} if model else {}))
+    kind, settings = kinds.get(name, (None, {}))
+    ours = {settings[option]: value for option, value in given.items() if option in settings}
+    return kind(**ours, **({"model": model} if model else {})) if kind and ours else spec
 
 
-def _placed_engines() -> dict[str, Any]:
-    """What makes the engines that live at an address."""
+def _settable_engines() -> dict[str, tuple[Any, dict[str, str]]]:
+    """What makes the engines that take such options, and what they call them."""
     from .engines.dashscope import DashScopeEngine
+    from .engines.local import LocalEngine
     from .engines.openai import OpenAIEngine
 
-    return {"auto": DashScopeEngine, "dashscope": DashScopeEngine, "openai": OpenAIEngine}
+    place = {"region": "region", "base_url": "base_url"}
+    return {
+        "auto": (DashScopeEngine, place),
+        "dashscope": (DashScopeEngine, place),
+        "openai": (OpenAIEngine, place),
+        "local": (LocalEngine, {"language": "languages"}),
+    }
 
 
 def _schema(given: str | None) -> Any:

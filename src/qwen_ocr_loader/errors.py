@@ -19,7 +19,8 @@ OCRError
 │   ├── ServiceFailed          retryable: outage, timeout, broken connection
 │   ├── ReplyTruncated         carries what was read
 │   ├── ReplyUnreadable        carries the reply's text
-│   └── BudgetReached          the page was not sent: it could cost more than max_cost leaves
+│   ├── BudgetReached          the page was not sent: it could cost more than max_cost leaves
+│   └── UnknownScript          carries what was read; says what to install
 ├── BatchError             a batch job was refused or lost
 │   └── BatchBusy              another process is at work on it
 └── CacheFailed            the cache cannot be used; pages are read all the same
@@ -260,6 +261,19 @@ class BudgetReached(EngineError):
     """A page was not sent, as it could have taken the run's cost above ``max_cost``."""
 
     exit_code = 31
+
+
+class UnknownScript(EngineError):
+    """Most of the page is in a script that nothing installed reads. ``text`` is what was read of it.
+
+    No ``MissingDependency``: the engine reads the other pages all the same.
+    """
+
+    exit_code = 32
+
+    def __init__(self, message: str, *, text: str = "", **where: Any) -> None:
+        super().__init__(message, **where)
+        self.text = text
 
 
 class BatchError(OCRError):

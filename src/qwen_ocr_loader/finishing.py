@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import EngineError
 from .fields.completion import PageFields, completed
-from .markdown.page import as_markdown
-from .witness.comparison import witnessed
 
 if TYPE_CHECKING:
     from .options import Options
@@ -57,6 +55,12 @@ def finished(result: PageResult, seen: PageResult | None, options: Options) -> F
 
 def _finished(result: PageResult, seen: PageResult | None, options: Options) -> Finished:
     if seen is not None:
+        from .witness.comparison import witnessed
+
         result = witnessed(result, seen)
     result, part = completed(result, options.fields)
-    return Finished(as_markdown(result) if options.text_format == "markdown" else result, part)
+    if options.text_format == "markdown":
+        from .markdown.page import as_markdown
+
+        result = as_markdown(result)
+    return Finished(result, part)

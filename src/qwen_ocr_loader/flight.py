@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .engines import Scan
     from .fields.completion import PageFields
     from .once import Bills, Reading
-    from .preprocess import WayBack
+    from .preprocess.way_back import WayBack
     from .prices import Money
     from .report import Origin
     from .results import PageResult

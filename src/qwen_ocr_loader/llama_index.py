@@ -11,6 +11,7 @@ from .agent_tool import DESCRIPTION, NAME, Answer, DocumentTool, Question, Refus
 from .download import Download
 from .engine_settings import engine_from_dict, engine_to_dict, settings_from_dict, settings_to_dict
 from .errors import MissingDependency
+from .fields.model import is_model
 from .pace import RateLimit
 from .reader import Reader
 from .render import arecords, batch_records, excluded, records
@@ -156,7 +157,8 @@ class QwenOCRReader(BasePydanticReader):
         """The options that were given, in JSON's terms, for ``from_dict``; ``engine_settings`` says how an engine is.
 
         Raises:
-            ValueError: An engine object that is installed under no name; pickling keeps it.
+            ValueError: An engine object that is installed under no name, or a pydantic model as ``fields``: JSON has no
+                word for a class; pickling keeps both.
         """
         objects = {name for name, kinds in WRITTEN_AS.items() if not isinstance(self._given.get(name), kinds)}
         here_only = NEVER_WRITTEN | objects
@@ -261,6 +263,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Decimal):
         return float(value)  # an amount of money, and far from what a float cannot hold
+    if is_model(value):
+        raise ValueError(f"fields={value.__name__} is a class, which to_dict() cannot write; pickle the reader instead")
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 

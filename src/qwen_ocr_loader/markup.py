@@ -18,14 +18,16 @@ _HTML_BLOCK = re.compile(r"<(table|html|body|div|ul|ol|h[1-6]|p)\b[^<>]*>", re.I
 _HTML_START = re.compile(r"\s*(?:<!doctype html|<(?:table|html|body|div|p|h[1-6]|tr|ul|ol)\b)", re.IGNORECASE)
 _LATEX_PAGE = re.compile(r"\\documentclass|\\begin\{document\}|\\(?:sub)*section\*?\{|\\maketitle|\\item\b")
 _LATEX_BLOCK = re.compile(r"\\begin\{(\w+\*?)\}")
-_MARKDOWN = re.compile(r"^[ \t]*(?:\|[ \t]*)?:?-{3,}:?[ \t]*\|[-:| \t]*$|!\[[^\]\n]*\]\([^)\n]*\)", re.MULTILINE)
+_MARKDOWN = re.compile(
+    r"^[ \t]*(?:\|[ \t]*)?:?-{3,}:?[ \t]*\|[-:| \t]*$|!\[[^\]\n]{0,400}\]\([^)\n]{0,2000}\)", re.MULTILINE
+)
 _HEADING = re.compile(r"^#{1,6} +[^\W\d_]", re.MULTILINE)
 _BOLD = re.compile(r"\*\*[^\s*](?:[^*\n]*[^\s*])?\*\*")
 
 _ENVIRONMENT = r"(?:equation|align|gather|multline|eqnarray|displaymath|flalign|alignat)"
 _FORMULA = re.compile(
-    rf"\$\$(?P<dollars>.{{1,5000}}?)\$\$|\\\[(?P<brackets>.{{1,5000}}?)\\\]"
-    rf"|\\begin\{{(?P<name>{_ENVIRONMENT}\*?)\}}(?P<inner>.{{1,5000}}?)\\end\{{(?P=name)\}}",
+    rf"\$\$(?P<dollars>.{{1,5000}}?)\$\$|\\\[(?P<brackets>(?:(?!\\\[).){{1,5000}}?)\\\]"
+    rf"|\\begin\{{(?P<name>{_ENVIRONMENT}\*?)\}}(?P<inner>(?:(?!\\begin\{{{_ENVIRONMENT}).){{1,5000}}?)\\end\{{(?P=name)\}}",
     re.DOTALL,
 )
 _SINGLE = ("equation", "displaymath")  # environments that only say: a formula stands here

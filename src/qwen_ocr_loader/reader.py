@@ -95,9 +95,11 @@ class Reader:
 
         Returns:
             A report of pages, of those with sound text of their own, and of the calls, tokens and cost that the others
-            are likely to need, rather too many than too few. What cannot be opened is in its ``failures``.
+            are likely to need, rather too many than too few. What cannot be opened is in its ``failures``. With
+            ``preprocess=`` no page is taken for one that is in the cache.
         """
         run = Run(self, max_cost=None)
+        run.prepares = False
         with run.opened(), closing(run.jobs(source)) as jobs:
             for job in jobs:
                 run.foresee(job)

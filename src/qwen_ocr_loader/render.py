@@ -95,7 +95,8 @@ class Records:
         if options.fields is not None:
             metadata |= _fields(_merged(pages, options).fields, options.fields)
         if options.witness is not None:
-            metadata |= _borne_out([page.result for page in pages], details=options.metadata == "rich")
+            own = None if options.fields is None else bool(metadata["needs_review"])
+            metadata |= _borne_out([page.result for page in pages], own, details=options.metadata == "rich")
         if options.pages_per_call > 1:
             metadata["page_last"] = pages[-1].result.page if pages[-1].last is None else pages[-1].last
         if len(options.engines) > 1:
@@ -259,12 +260,16 @@ def _field(value: Field) -> dict[str, Any]:
     return known | ({"problems": value.problems} if value.problems else {})
 
 
-def _borne_out(results: Sequence[PageResult], *, details: bool) -> dict[str, Any]:
-    """``agreement``, the lowest of the pages', -1 where none had a witness; ``needs_review``; and the details."""
+def _borne_out(results: Sequence[PageResult], fields: bool | None, *, details: bool) -> dict[str, Any]:
+    """``agreement``, the lowest of the pages', -1 where none had a witness; ``needs_review``; and the details.
+
+    ``fields`` says whether those of the record, merged, need a review; None leaves that to the pages.
+    """
     heard = [(result.page, result.agreement) for result in results if result.agreement is not None]
     said: dict[str, Any] = {
         "agreement": min((agreement.score for _, agreement in heard), default=-1.0),
-        "needs_review": any(result.needs_review for result in results),
+        "needs_review": any(agreement.doubtful for _, agreement in heard)
+        or (any(result.needs_review for result in results) if fields is None else fields),
     }
     return said | ({"agreements": [{**asdict(said_by), "page": page} for page, said_by in heard]} if details else {})
 

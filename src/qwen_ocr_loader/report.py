@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .errors import OCRError
+    from .pages import Pages
     from .prices import Money
+    from .source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class Origin:
     total_pages: int = 0
     info: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: Source, pages: Pages) -> Origin:
+        """Of a file that is open."""
+        about = source.name, source.file_name, source.mime, source.sha256
+        return cls(*about, pages.count, dict(pages.info), dict(source.metadata))
 
 
 class PageEvent(NamedTuple):

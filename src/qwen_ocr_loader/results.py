@@ -28,6 +28,15 @@ def _is_storable(text: str) -> bool:
     return "\x00" not in text
 
 
+def _storable(value: Any) -> Any:
+    """A value with all its strings scrubbed."""
+    if isinstance(value, str):
+        return value if _is_storable(value) else scrub(value)
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return type(value)(map(_storable, value)) if isinstance(value, list | tuple) else value
+
+
 TextFormat = Literal["plain", "markdown", "latex", "html"]
 TextSource = Literal["text_layer", "ocr"]
 Unit = Literal["px", "pt"]
@@ -238,6 +247,18 @@ class PageResult:
 
     def scrubbed(self) -> PageResult:
         """The same without NULs and lone surrogates, which no database takes; usually itself."""
+        if self.fields or self.tables or self.formulas:
+            self = replace(  # noqa: PLW0642 - from here on, what is cleaned is meant
+                self,
+                fields={
+                    _storable(name): replace(found, value=_storable(found.value), problems=_storable(found.problems))
+                    for name, found in self.fields.items()
+                },
+                tables=tuple(
+                    replace(table, html=_storable(table.html), rows=_storable(table.rows)) for table in self.tables
+                ),
+                formulas=_storable(self.formulas),
+            )
         if _is_storable(self.text):
             return self
         kept = [0]  # how many characters are kept before each index of the old text

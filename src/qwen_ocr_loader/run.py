@@ -31,13 +31,14 @@ from .flight import Job
 from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
-from .preprocess import prepared, refuse_missing
+from .preprocess.preparation import prepared
+from .preprocess.steps import refuse_missing
 from .progress import Progress
 from .report import Failure, Origin, PageEvent, ReadPage, Report
 from .results import PageResult, Usage
 from .source import find
 from .tasks import TEXT_TASKS
-from .witness import Witness
+from .witness.reading import Witness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from .flight import Landing
     from .pages import Page, Pages
     from .reader import Reader
-    from .source import Found, Source, SourceLike
+    from .source import Found, SourceLike
 
 
 class Run:
@@ -70,6 +71,7 @@ class Run:
         self.budget = Budget(self.engines, self.tasks, max_cost)
         self.once = Once(self.engines, self.tasks, reader.cache, self.options.refresh)
         self.witness = Witness(reader.witness, reader.cache, self.options.refresh) if reader.witness else None
+        self.prepares = True  # an estimate does without: it takes the page's lines to be looked for
         self.progress = Progress(shown=self.options.show_progress)
 
     @property
@@ -133,7 +135,7 @@ class Run:
             numbers = options.page_numbers(pages.count)
             self.progress.expect(len(numbers))
             pages.prepare(numbers)
-            origin = _origin(source, pages)
+            origin = Origin.of(source, pages)
             yield from self._grouped(self._page(origin, pages, number) for number in numbers)
 
     def _grouped(self, jobs: Iterable[Job]) -> Iterator[Job]:
@@ -173,6 +175,8 @@ class Run:
         if place and (digest := self.once.digest_at(place)) and (known := self._known(job, what, digest)):
             return known
         scan = Scan(page.number, page.width, page.height, page.unit, page.image())
+        if self.options.steps and not self.prepares:
+            return job._replace(scan=scan)
         if self.options.steps:
             ready = prepared(scan.image, self.options.steps)
             job, scan = job._replace(back=ready.way_back(scan)), ready.scan(scan)
@@ -383,15 +387,3 @@ def _together(group: Sequence[Job]) -> Job:
     scans = tuple(scan for job in others for scan in job.scans)
     digests = tuple(digest for job in group for digest in job.digests)
     return first._replace(more=scans, digests=digests)
-
-
-def _origin(source: Source, pages: Pages) -> Origin:
-    return Origin(
-        name=source.name,
-        file_name=source.file_name,
-        mime_type=source.mime,
-        sha256=source.sha256,
-        total_pages=pages.count,
-        info=dict(pages.info),
-        metadata=dict(source.metadata),
-    )

@@ -218,10 +218,11 @@ def _parts(page: TextPage, text: str, at: int, first: int, last: int) -> Iterato
     angle, start, ink = page.angle(first), page.loose(first), page.ink(first, last - first + 1)
     across = abs(math.cos(angle)) > math.sqrt(0.5)
     wide = _WIDE_GAP * max(_height(start, across), *(_height(edges, across) for edges in ink)) if len(ink) > 1 else 0.0
-    if not wide or not _has_gap(ink, across, wide):
+    apart = _far_apart(ink, across, wide) if wide else 0
+    if not apart and not _has_step(ink, across):
         yield _clean(text), _Run(first, last, angle, _line_box(start, ink, across))
         return
-    yield from _runs(page, text, at, _pieces(page, text, at, across, wide), across=across)
+    yield from _runs(page, text, at, _pieces(page, text, at, across, wide, apart), across=across)
 
 
 def _runs(
@@ -277,23 +278,29 @@ def _height(edges: Edges, across: bool) -> float:
     return top - bottom if across else right - left
 
 
-def _has_gap(ink: list[Edges], across: bool, wide: float) -> bool:
-    """Something in a line stands far from the rest, beyond a gap, or (a raised sign of the next line) below."""
+def _has_step(ink: list[Edges], across: bool) -> bool:
+    """Something in a line stands below the rest: PDFium takes a raised sign of the next line for one of this."""
     low, high = (1, 3) if across else (0, 2)
-    if any(a[low] > b[high] or b[low] > a[high] for a, b in pairwise(ink)):
-        return True
+    return any(a[low] > b[high] or b[low] > a[high] for a, b in pairwise(ink))
+
+
+def _far_apart(ink: list[Edges], across: bool, wide: float) -> int:
+    """How many gaps of a line are wide."""
     spans = sorted([(e[0], e[2]) for e in ink] if across else [(e[1], e[3]) for e in ink])
-    reach = spans[0][1]
+    reach, count = spans[0][1], 0
     for start, end in spans:
-        if start - reach > wide:
-            return True
+        count += start - reach > wide
         reach = max(reach, end)
-    return False
+    return count
 
 
-def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float) -> list[tuple[int, int]]:
-    """Where to cut a line, as slices of ``text``: where neighbours stand far apart, be it with no space between."""
-    return _between([gap for gap in _gaps(page, text, at, across=across, letters=True) if gap.width > wide], text)
+def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float, apart: int) -> list[tuple[int, int]]:
+    """Where to cut a line, as slices of ``text``: at its wide spaces and, if gaps are left, between letters."""
+    for letters in (False, True):
+        cuts = [gap for gap in _gaps(page, text, at, across=across, letters=letters) if gap.width > wide]
+        if len(cuts) >= max(apart, 1):
+            break
+    return _between(cuts, text)
 
 
 def _between(cuts: list[_Gap], text: str) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .geometry import Quad
 
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[] "), frozenset("mwMW@%—")
@@ -41,21 +43,30 @@ def widened(text: str, before: int, after: int) -> str:
 
 def _share(text: str, first: int, last: int) -> tuple[float, float]:
     """From where to where, as fractions 0-1 of the line from its left, the letters stand."""
+    edges = _edges(text)
+    if not edges:
+        return 0.0, 1.0
+    ours = [edge for edge in edges[first:last] if edge[0] < edge[1]] or [_letter_under(edges, first)]
+    return min(start for start, _ in ours), min(max(end for _, end in ours), 1.0)
+
+
+@lru_cache(maxsize=64)
+def _edges(text: str) -> Sequence[tuple[float, float]]:
+    """Where each letter starts and ends, from the line's left; of nothing but marks on no letter, nothing."""
     order = _printed_order(text)
     total = sum(_width(text[place]) for place in order)
-    if not total:  # nothing but marks on no letter
-        return 0.0, 1.0
+    if not total:
+        return ()
     edges = [(0.0, 0.0)] * len(text)
     left = 0.0
     for place in order:
         right = left + _width(text[place]) / total
         edges[place] = (left, right)
         left = right
-    ours = [edge for edge in edges[first:last] if edge[0] < edge[1]] or [_letter_under(edges, first)]
-    return min(start for start, _ in ours), min(max(end for _, end in ours), 1.0)
+    return edges
 
 
-def _letter_under(edges: list[tuple[float, float]], mark: int) -> tuple[float, float]:
+def _letter_under(edges: Sequence[tuple[float, float]], mark: int) -> tuple[float, float]:
     """Where the letter is that a mark belongs to: the last before it, or else the next."""
     placed = [*reversed(edges[:mark]), *edges[mark:]]
     return next(edge for edge in placed if edge[0] < edge[1])

@@ -125,7 +125,7 @@ def _attached(chunks: Sequence[Chunk], parent: Parent, hints: Sequence[int | Non
     pieces = [piece(chunk) for chunk in chunks]
     made = list(chunks)
     for numbers in by_depth(pieces):
-        placed = parent.place([pieces[n].text for n in numbers], [hints[n] for n in numbers])
+        placed = parent.place([pieces[n] for n in numbers], [hints[n] for n in numbers])
         for n, where in zip(numbers, placed, strict=True):
             made[n] = with_metadata(chunks[n], pruned(pieces[n], parent, where))
     return made

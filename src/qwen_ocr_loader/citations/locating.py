@@ -9,7 +9,7 @@ from ..cache import open_cache, unpacked
 from ..render import text_hash
 from .anchors import Anchors, Found
 from .line_rows import DOUBTFUL, Row, Span, Table, page_of, read_table, sizes_of, whole
-from .pruning import Parent, Parents
+from .pruning import Parent, Parents, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +79,7 @@ class Search:
         if parent := self._parents.of(self.chunk):
             yield self._aligned("alignment", parent)
         if found := self._anchors.search():
-            agreed = said is None or said.rows == found.rows
+            agreed = (said is None or said.rows == found.rows) and not spans_of(self.chunk.metadata)
             yield Finding("anchors", found.rows, found.sure and agreed and self.table.of != DOUBTFUL)
         if parent := self._cached():
             yield self._aligned("cache", parent)
@@ -97,7 +97,7 @@ class Search:
         return None if self.chunk.start is None else self._anchors.offset(self.chunk.start)
 
     def _aligned(self, method: Method, parent: Parent) -> Finding:
-        (placed,) = parent.place([self.chunk.text], [None])
+        (placed,) = parent.place([self.chunk], [None])
         rows = dict.fromkeys(row for stretch in placed.stretches for row in parent.rows_in(self.chunk.text, stretch))
         self.sizes = {**parent.sizes, **self.sizes}
         return Finding(method, tuple(rows), placed.sure and parent.table.of != DOUBTFUL)

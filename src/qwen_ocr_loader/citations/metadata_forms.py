@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date, time
+from decimal import Decimal
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from ..geometry import Point, Quad
 from .line_rows import read_table, rich_lines
@@ -36,16 +40,32 @@ def to_flat(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata of scalars only, as every store takes it; ``to_rich`` takes it back without loss.
 
     ``lines`` that say no more than ``ocr_lines`` are left out. Lists, dicts, None and numbers that are none become JSON
-    under the same key; ``flattened`` names these keys.
+    under the same key; ``flattened`` names these keys. What JSON has no word for comes back as one that it has: the
+    instance of a model (``typed``) as a dict by its aliases, dates and decimals as strings; ``fields`` keep what is
+    printed.
+
+    Raises:
+        TypeError: A value is an object of another kind.
     """
     flat = dict(metadata)
     if isinstance(flat.get("lines"), list) and _same_as_table(flat):
         del flat["lines"]
     ours = [key for key, value in flat.items() if not _is_scalar(value)]
     for key in ours:
-        flat[key] = json.dumps(flat[key], ensure_ascii=False, separators=(",", ":"))
+        flat[key] = json.dumps(flat[key], ensure_ascii=False, separators=(",", ":"), default=_in_words)
     named = [key for key in ours if key != "fields"]
     return flat | ({BY_NAME: json.dumps(named)} if named else {})
+
+
+def _in_words(value: Any) -> Any:
+    """What JSON has no word for: a model's instance, a date, a decimal."""
+    if callable(dump := getattr(value, "model_dump", None)):
+        return dump(mode="json", by_alias=True)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | PurePath | UUID):
+        return str(value)
+    raise TypeError(f"metadata holds a {type(value).__name__}, which no store takes; leave it out, or write it as text")
 
 
 def _read(text: str) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..render import text_hash
+from ..tables.splitting import CUT_FROM
 from ..writing import part_of_line
 from .alignment import Stretch, Text
 from .chunks import Piece, identity, piece
@@ -55,20 +57,37 @@ class Parent:
         """Of its pages."""
         return sizes_of(self.metadata, self.table.spans)
 
-    def place(self, texts: Sequence[str], hints: Sequence[int | None]) -> list[Placed]:
+    def place(self, pieces: Sequence[Piece], hints: Sequence[int | None]) -> list[Placed]:
         """Where chunks of it stand, given in their order."""
-        likenesses = {}
+        likenesses, cuts = {}, {}
         choices = []
-        for number, text in enumerate(texts):
+        for number, (text, spans) in enumerate((read.text, spans_of(read.metadata)) for read in pieces):
+            if spans and (cut := self._as_cut(text, spans)):
+                cuts[number] = cut
+                choices.append([cut.within(spans[-1][1], cut.end)])
+                continue
             choices.append(self.text.stretches(text))
             if not choices[-1] and (like := self.text.words_like(text)):
                 likenesses[number] = like
                 choices[-1] = [like.stretch]
         placed = place(choices, self.text.at("letters").places, hints)
         return [
-            where._replace(sure=where.sure and likenesses[n].whole) if n in likenesses else where
+            Placed((cuts[n],), sure=True)
+            if n in cuts
+            else where._replace(sure=where.sure and (n not in likenesses or likenesses[n].whole))
             for n, where in enumerate(placed)
         ]
+
+    def _as_cut(self, text: str, spans: Sequence[tuple[int, int, int]]) -> Stretch | None:
+        """Where a chunk stands that was put together from these parts of the text; None where they say otherwise."""
+        ours, theirs = list[int](), list[int]()
+        for here, there, size in spans:
+            if text[here : here + size] != self.text.text[there : there + size] or (theirs and there <= theirs[-1]):
+                return None
+            inked = [at for at in range(size) if not text[here + at].isspace()]
+            ours += [here + at for at in inked]
+            theirs += [there + at for at in inked]
+        return Stretch(ours, theirs) if ours else None
 
     def rows_in(self, chunk: str, stretch: Stretch) -> list[Row]:
         """The lines that a chunk standing there is made of, at their places in the chunk."""
@@ -138,6 +157,7 @@ def pruned(chunk: Piece, parent: Parent, placed: Placed) -> dict[str, Any]:
     found = [parent.rows_in(chunk.text, stretch) for stretch in placed.stretches]
     spans = [parent.spans_in(s, rows) for s, rows in zip(placed.stretches, found, strict=True)]
     metadata = {**parent.metadata, **chunk.metadata}
+    metadata.pop(CUT_FROM, None)
     sure = placed.sure and parent.table.of != DOUBTFUL
     rows = sorted(dict.fromkeys(row for rows in found for row in rows), key=lambda row: row.start)
     room = max(ROOM, ROOM_A_LETTER * len(chunk.text))
@@ -173,6 +193,14 @@ class Parents:
             return alike[0]
         holders = [parent for parent in alike or self._all if parent.text.stretches(chunk.text)]
         return holders[0] if holders and (alike or len(holders) == 1) else None
+
+
+def spans_of(metadata: Mapping[str, Any]) -> list[tuple[int, int, int]]:
+    """What the splitter of tables says of a chunk; nothing where it, or what a store made of it, says nothing."""
+    try:
+        return [(int(here), int(there), int(size)) for here, there, size in json.loads(metadata.get(CUT_FROM) or "[]")]
+    except (ValueError, TypeError):
+        return []
 
 
 def mark_of(metadata: Mapping[str, Any]) -> tuple[object, ...]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..tables.splitting import CUT_FROM, TableSplitter
 from .chunks import piece
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TAKES_DOCUMENTS = frozenset({"docs", "documents", "nodes"})
 
@@ -24,6 +29,9 @@ def split(splitter: Any, doc: Any) -> Split:
     Raises:
         TypeError: The splitter is of no kind that is known.
     """
+    if isinstance(splitter, TableSplitter):
+        cuts = splitter.cut(piece(doc).text)
+        return Split([_chunk(doc, cut.text, {CUT_FROM: json.dumps(cut.spans)}) for cut in cuts], [None] * len(cuts))
     if hasattr(splitter, "split_documents"):
         return _hinted(splitter, doc)
     if hasattr(splitter, "get_nodes_from_documents"):
@@ -65,11 +73,12 @@ def _takes_documents(function: Any) -> bool:
     return first in TAKES_DOCUMENTS
 
 
-def _chunk(doc: Any, text: str) -> Any:
-    """A chunk of the kind that the Document is, without an id of its own."""
+def _chunk(doc: Any, text: str, said: Mapping[str, Any] | None = None) -> Any:
+    """A chunk of the kind that the Document is, without an id of its own; ``said`` is added to its metadata."""
+    metadata = {**piece(doc).metadata, **(said or {})}
     if isinstance(doc, dict):
-        return {"text": text, "metadata": dict(doc["metadata"])}
+        return {"text": text, "metadata": metadata}
     if hasattr(doc, "page_content"):
-        return type(doc)(page_content=text, metadata=dict(doc.metadata))
+        return type(doc)(page_content=text, metadata=metadata)
     hidden = {name: list(getattr(doc, name)) for name in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys")}
-    return type(doc)(text=text, metadata=dict(doc.metadata), **hidden)
+    return type(doc)(text=text, metadata=metadata, **hidden)

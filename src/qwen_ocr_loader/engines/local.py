@@ -1,14 +1,18 @@
-"""The embedded engine: PP-OCRv6 on onnxruntime, offline, its models inside the ``rapidocr`` package."""
+"""The embedded engine: PP-OCRv6 on onnxruntime, offline; other scripts by Tesseract, where that is installed."""
 
 from __future__ import annotations
 
+import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
+from .languages import Others, packs_for, reread
+from .recognisers import fetch, for_languages, present
+from .tesseract import identity, packs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,24 +27,35 @@ if TYPE_CHECKING:
 
 FAMILY = "PP-OCRv6-"
 MODELS = ("small",)
+logger = logging.getLogger("qwen_ocr_loader")
 
 
 @dataclass(frozen=True, slots=True)
 class LocalEngine:
     """Reads Chinese, Japanese and Latin-script text on this machine: line quads, text and confidence.
 
-    No key, no network, no system package. It does not read Korean, Cyrillic, Arabic or Indic scripts.
+    No key, no network, no system package. Lines in Korean, Cyrillic, Arabic and other scripts, and pages in Vietnamese
+    and Slovak, are read by RapidOCR's recognisers for them where their files are here, else by Tesseract where
+    ``[tesseract]`` and its packs are installed; the result's ``engine`` says so.
 
     Attributes:
         model: ``"small"`` or ``"PP-OCRv6-small"``: the models that ship inside ``rapidocr``.
         threads: Processor threads for one page; None for all cores this process may use.
+        languages: The languages that pages may be in (``"ko"`` or Tesseract's ``"kor"``), tried first; () for what each
+            page shows.
+        recognisers: A folder with RapidOCR's recognisers (``korean_PP-OCRv5_rec_mobile.onnx``), besides that of
+            ``rapidocr``; None for that one alone.
+        fetch: Download the recognisers of ``languages`` from where RapidOCR publishes them, where they are not here.
 
     Raises:
-        ValueError: An unknown model.
+        ValueError: An unknown model or language, or ``fetch`` without languages.
     """
 
     model: str = "small"
     threads: int | None = None
+    languages: tuple[str, ...] = ()
+    recognisers: str | None = None
+    fetch: bool = False
 
     remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset(
@@ -52,6 +67,10 @@ class LocalEngine:
     def __post_init__(self) -> None:
         if self.model.removeprefix(FAMILY) not in MODELS:
             raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
+        object.__setattr__(self, "languages", _several(self.languages))
+        packs_for(self.languages)
+        if self.fetch and not self.languages:
+            raise ValueError("fetch=True: say for which languages, as in languages=('ko', 'ru')")
 
     @property
     def name(self) -> str:
@@ -60,27 +79,44 @@ class LocalEngine:
 
     @property
     def settings(self) -> str:
-        """The model: threads do not change what is read."""
-        return self.model.removeprefix(FAMILY)
+        """The model, who else is here, and the languages: threads do not change what is read."""
+        wanted = packs_for(self.languages)
+        others = {*present(self.recognisers), *(for_languages(wanted) if self.fetch else ())}
+        parts = [self.model.removeprefix(FAMILY), *sorted(others), identity(packs()), *wanted]
+        return " ".join(filter(None, parts))
 
     def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
         """Read the page's lines, put them into reading order, and find in them what else is asked for.
 
         Raises:
             MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed.
+            UnknownScript: Most of the page is in a script that nothing here reads.
+            EngineError: A recogniser cannot be fetched or loaded.
         """
         from .ppocr import shared
 
         models = shared(self.threads or cores())
         pixels = _bgr(scan.image)
         height, width = pixels.shape[:2]
+        page = reread(models.read(pixels), self._others())
+        if page.complaint:
+            logger.warning("page %d: %s", scan.page + 1, page.complaint)
         boxes = [
             TextBox(line.text, Quad.from_pixels(line.corners.tolist(), width, height), round(line.score, 4))
-            for line, *_ in models.read(pixels)
+            for line in page.readings
             if line.legible
         ]
         text, lines = compose(boxes, scan.width, scan.height)
-        return self.structured(scan.result(self, tasks, text, lines=lines), tasks, scan.image)
+        result = replace(scan.result(self, tasks, text, lines=lines), engine="+".join([self.name, *page.by]))
+        return self.structured(result, tasks, scan.image)
+
+    def _others(self) -> Others:
+        """Who reads what PP-OCR does not, fetched where that is asked for."""
+        wanted = packs_for(self.languages)
+        if self.fetch:
+            fetch(for_languages(wanted), self.recognisers)
+        installed = {**packs(), **present(self.recognisers)}
+        return Others(installed, wanted, self.threads or cores())
 
     def structured(
         self,
@@ -99,6 +135,10 @@ class LocalEngine:
         import asyncio
 
         return await asyncio.to_thread(self.read, scan, tasks)
+
+
+def _several(languages: str | Sequence[str]) -> tuple[str, ...]:
+    return (languages,) if isinstance(languages, str) else tuple(languages)
 
 
 def cores() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .grounding import ground
 from .merging import merged_fields
 from .model import is_model
 from .validation import Habits, Typed, typed
@@ -69,12 +68,20 @@ def completed(result: PageResult, asked: Any) -> tuple[PageResult, PageFields]:
         result: As the engine gave it.
         asked: The option ``fields``.
     """
-    grounded = ground(result) if result.fields else result
+    grounded = _grounded(result)
     if not is_model(asked):
         return grounded, PageFields(grounded.fields)
     habits = Habits.of([line.text for line in result.lines] or [result.text])
     fields, instance, _ = typed(grounded.fields, asked, habits, result.page)
     return replace(grounded, fields=fields), PageFields(grounded.fields, habits, instance)
+
+
+def _grounded(result: PageResult) -> PageResult:
+    if not result.fields:
+        return result
+    from .grounding import ground
+
+    return ground(result)
 
 
 def of_file(pages: Sequence[PageFields], asked: Any) -> Typed:

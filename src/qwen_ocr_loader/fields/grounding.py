@@ -75,9 +75,11 @@ def ground(result: PageResult) -> PageResult:
     page = _Grounding(Search(lines), Surroundings(lines))
     chosen = page.choose(leaves)
     grounded = dict(result.fields)
+    ours: dict[str, list[tuple[Leaf, Chosen | None]]] = {name: [] for name in wanted}
+    for leaf in leaves:
+        ours[leaf.field].append((leaf, chosen.get(leaf)))
     for name, field in wanted.items():
-        ours = [(leaf, chosen.get(leaf)) for leaf in leaves if leaf.field == name]
-        grounded[name] = _grounded(field, ours, page.search, result)
+        grounded[name] = _grounded(field, ours[name], page.search, result)
     return replace(result, fields=grounded)
 
 

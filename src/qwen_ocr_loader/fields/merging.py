@@ -23,13 +23,15 @@ class _Part(NamedTuple):
     value: Any
     path: Path
     field: Field
+    places: Sequence[Place]
 
-    @property
-    def places(self) -> list[Place]:
-        return [place for place in self.field.places if place.path[: len(self.path)] == self.path]
-
-    def inner(self, step: str | int) -> _Part:
-        return _Part(self.value[step], (*self.path, step), self.field)
+    def inner(self) -> dict[Any, _Part]:
+        """Its elements, or what it has by name."""
+        places: dict[Any, list[Place]] = {}
+        for place in self.places:
+            places.setdefault(next(iter(place.path[len(self.path) :]), None), []).append(place)
+        steps = self.value.items() if isinstance(self.value, Mapping) else enumerate(self.value)
+        return {step: _Part(value, (*self.path, step), self.field, places.get(step, ())) for step, value in steps}
 
 
 class _Whole(NamedTuple):
@@ -51,7 +53,7 @@ def _merged(fields: Sequence[Field]) -> Field:
     given = [field for field in fields if field.value not in (None, [], {})]
     if len(given) < 2:
         return given[0] if given else fields[0]
-    whole = _whole([_Part(field.value, (), field) for field in given], ())
+    whole = _whole([_Part(field.value, (), field, field.places) for field in given], ())
     first = whole.used[0]
     several = any(field is not first for field in whole.used)
     told = [_told(problem, field, several=several) for field in whole.used for problem in field.problems]
@@ -82,13 +84,14 @@ def _whole(parts: Sequence[_Part], path: Path) -> _Whole:
 
 
 def _object(parts: Sequence[_Part], path: Path) -> _Whole:
-    names = dict.fromkeys(name for part in parts for name in part.value)
-    inner = {name: _whole([part.inner(name) for part in parts if name in part.value], (*path, name)) for name in names}
+    given = [part.inner() for part in parts]
+    names = dict.fromkeys(name for inner in given for name in inner)
+    inner = {name: _whole([part[name] for part in given if name in part], (*path, name)) for name in names}
     return _Whole({name: whole.value for name, whole in inner.items()}, *_joined(list(inner.values())))
 
 
 def _list(parts: Sequence[_Part], path: Path) -> _Whole:
-    elements = [part.inner(i) for part in parts for i in range(len(part.value))]
+    elements = [element for part in parts for element in part.inner().values()]
     inner = [_moved(element, (*path, i)) for i, element in enumerate(elements)]
     return _Whole([whole.value for whole in inner], *_joined(inner))
 

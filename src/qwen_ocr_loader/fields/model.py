@@ -38,8 +38,12 @@ class Shape(NamedTuple):
 
 
 def is_model(given: Any) -> TypeGuard[type[BaseModel]]:
-    """Whether it is the class of a pydantic model (version 2); pydantic is not imported for it."""
-    return isinstance(given, type) and hasattr(given, "model_fields") and hasattr(given, "model_validate")
+    """Whether it is the class of a pydantic model (version 2); pydantic is not imported for it.
+
+    ``BaseModel`` itself, whose only base is ``object``, is none: it has no fields.
+    """
+    derived = isinstance(given, type) and given.__base__ is not object
+    return derived and hasattr(given, "model_fields") and hasattr(given, "model_validate")
 
 
 def template_of(model: type[BaseModel]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,12 +63,22 @@ def moved_points(points: Sequence[int], old: str, text: str, written: Callable[[
         text: The page, written anew.
         written: Writes a piece of the page anew.
     """
-    letters, places = squashed(text, "letters") if points else ("", ())
+    if not points:
+        return []
+    letters, places = squashed(text, "letters")
+    before = squashed(old, "letters").places
     found = []
     for point in points:
-        before = len(squashed(old[:point], "letters").text)
         words = squashed(written(old[point : point + 4 * _CONTEXT]), "letters").text[:_CONTEXT]
-        at = letters.find(words, max(before - NEAR, 0))
-        number = at if at >= 0 else before
+        expected = bisect_left(before, point) * len(letters) // max(len(before), 1)
+        number = _nearest(letters, words, expected)
         found.append(places[number] if number < len(places) else len(text))
     return found
+
+
+def _nearest(letters: str, words: str, expected: int) -> int:
+    """Where the words stand next to where they are expected; there, where they stand nowhere about it."""
+    after = letters.find(words, expected, expected + len(words) + NEAR)
+    before = letters.rfind(words, max(expected - NEAR, 0), expected + len(words))
+    around = [at for at in (before, after) if at >= 0] if words else []
+    return min(around, key=lambda at: abs(at - expected), default=expected)

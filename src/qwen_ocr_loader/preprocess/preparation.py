@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ..geometry import Transform
 from ..images import PageImage
 from .orientation import turn_of
-from .sight import Sight
 from .skew import skew_of
 from .tones import denoised, equalized
 from .way_back import WayBack
@@ -88,6 +87,8 @@ def _turns(pixels: Pixels, steps: Sequence[str]) -> tuple[int, float]:
     """Quarter turns clockwise, then degrees counter-clockwise, that set the page upright and straight."""
     if "orient" not in steps and "deskew" not in steps:
         return 0, 0.0
+    from .sight import Sight
+
     sight = Sight(pixels)
     return turn_of(sight) if "orient" in steps else 0, skew_of(sight.strips) if "deskew" in steps else 0.0
 

@@ -25,8 +25,10 @@ def in_order(given: str | Sequence[str]) -> tuple[Step, ...]:
         given: One name or several.
 
     Raises:
-        ValueError: There is no such step; the message has the nearest one.
+        ValueError: It is no list, or there is no such step; the message has the nearest one.
     """
+    if not isinstance(given, str | list | tuple | set | frozenset):
+        raise ValueError(f"preprocess={given!r}: want a list of names, () for nothing")  # noqa: TRY004 - as below
     names = [given] if isinstance(given, str) else list(given)
     for name in names:
         if name not in STEPS:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[str, ...], ...]
 
 WIDEST = 1000  # columns, as in the HTML standard
+MOST_REPEATED, MOST_PLACES = 50_000, 500_000
+"""Places that merged cells may fill, and of a table; a few letters of markup could otherwise make millions of cells."""
 
 
 class Cell(NamedTuple):
@@ -39,20 +41,36 @@ class FoundTable(NamedTuple):
 
 
 def expanded(rows: Sequence[Sequence[Cell]]) -> Rows:
-    """Cells onto a grid: merged cells repeat their text, where two meet the first stays."""
+    """Cells onto a grid: merged cells repeat their text, where two meet the first stays.
+
+    A cell that would repeat more than is left of ``MOST_REPEATED`` counts as a single one. Rows are of one length,
+    unless that made more than ``MOST_PLACES``: then each ends with its own last cell.
+    """
     grid: list[dict[int, str]] = [{} for _ in rows]
+    left = MOST_REPEATED
     for top, row in enumerate(rows):
         column = 0
         for text, columns, depth in row:
             while column in grid[top]:
                 column += 1
             right = max(min(column + columns, WIDEST), column + 1)
-            for line in grid[top : top + depth if depth else None]:
+            below = min(top + depth, len(grid)) if depth else len(grid)
+            repeated = (below - top) * (right - column) - 1
+            if repeated > left:
+                right, below, repeated = column + 1, top + 1, 0
+            left -= repeated
+            for line in grid[top:below]:
                 for at in range(column, right):
                     line.setdefault(at, text)
             column = right
-    width = max((max(line) + 1 for line in grid if line), default=0)
-    return tuple(tuple(line.get(column, "") for column in range(width)) for line in grid if line)
+    return _levelled([line for line in grid if line])
+
+
+def _levelled(grid: Sequence[dict[int, str]]) -> Rows:
+    widths = [max(line) + 1 for line in grid]
+    if (widest := max(widths, default=0)) * len(grid) <= MOST_PLACES:
+        widths = [widest] * len(grid)
+    return tuple(tuple(line.get(at, "") for at in range(width)) for line, width in zip(grid, widths, strict=True))
 
 
 def span(given: str | None, *, least: int) -> int:

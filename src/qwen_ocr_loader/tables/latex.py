@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..markdown.escaping import FORMULA
 from ..results import Table
 from .cells import Cell, FoundTable, expanded, span
 from .writing import to_html
@@ -12,7 +13,15 @@ _TABULAR = re.compile(r"\\begin\{(tabular[*xy]?|longtable|array)\}")
 _RULES = re.compile(
     r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|endfoot|endlastfoot)\b|\\c(?:line|midrule)(?:\([^)]*\))?\{[^}]*\}"
 )
-_STYLE = re.compile(r"\\(?:textbf|textit|emph|text|mathrm|makecell|underline)\{([^{}]*)\}")
+_STYLE = re.compile(
+    rf"(?P<formula>(?<!\\)(?:{FORMULA}))"
+    r"|\\(?:textbf|textit|emph|text|mathrm|makecell|underline)\{(?P<inner>(?:[^{}]|\{[^{}]*\})*)\}"
+)
+_PRINTED = re.compile(
+    rf"(?P<formula>(?<!\\)(?:{FORMULA}))|(?P<line>\\\\(?:\[[^\]\n]{{0,40}}\])?|\\newline(?![a-zA-Z]))|\\(?P<sign>[&%$#_{{}}])|(?P<nothing>\\!|\\/)"
+    r"|(?P<space>~|\\[,;:> ]|\\(?:q?quad|enspace|thinspace|space|enskip)(?![a-zA-Z])[ ]?)"
+)
+_LINE = "\ufdd0"  # stands for a line's end
 _COMMAND = re.compile(r"\\(multicolumn|multirow)\s*")
 
 
@@ -88,7 +97,7 @@ def _latex_rows(body: str, *, whole: bool) -> list[list[Cell]]:
 def _parted(text: str, mark: str) -> list[str]:
     """Split at a mark that stands in no braces and no environment and, for ``&``, is not escaped."""
     parts, start, depth, at = [], 0, 0, 0
-    token = re.compile(r"\\begin\{|\\end\{|\\\\(?:\[[^\]]*\])?|\\.|[{}&]", re.DOTALL)
+    token = re.compile(r"\\begin\{|\\end\{|\\\\(?:\[[^\]]{0,40}\])?|\\.|[{}&]", re.DOTALL)
     while found := token.search(text, at):
         at = found.end()
         if found[0] in ("\\begin{", "\\end{"):
@@ -110,10 +119,17 @@ def _latex_cell(source: str) -> Cell:
         text = _argument(text, _argument(text, at)[1])[0].strip()
         number = span(count, least=1)
         columns, rows = (number, rows) if command[1] == "multicolumn" else (columns, number)
-    plain = _STYLE.sub(r"\1", _STYLE.sub(r"\1", text))
-    plain = re.sub(r"\\([&%$#_{}])", r"\1", plain).replace("\\\\", "\n").replace("~", " ")
-    return Cell(
-        re.sub(r"[ \t]*\n[ \t]*|[ \t]+", lambda gap: "\n" if "\\\\" in text and "\n" in gap[0] else " ", plain),
-        columns,
-        rows,
-    )
+    lines = _PRINTED.sub(_printed, _unstyled(_unstyled(text))).split(_LINE)
+    return Cell("\n".join(" ".join(line.split()) for line in lines).strip(), columns, rows)
+
+
+def _unstyled(text: str) -> str:
+    """Without the outermost commands of style, but in formulas."""
+    return _STYLE.sub(lambda found: found["formula"] or found["inner"] or "", text)
+
+
+def _printed(found: re.Match[str]) -> str:
+    """What is printed of an escaped sign, a space, or a line's end; formulas stay."""
+    if found["formula"] or found["sign"]:
+        return found["formula"] or found["sign"]
+    return _LINE if found["line"] else " " if found["space"] else ""

@@ -14,7 +14,7 @@ from .aligned import aligned
 from .cells import expanded
 from .pieces import line_height, pieces_of, rows_of
 from .regions import Region, regions
-from .rules import Rules, pixel_rules, rules_of
+from .rules import Rules, apart_from_text, pixel_rules, rules_of
 from .slanet import shared
 from .slots import Filled, Slot, fill
 from .writing import spanned_html
@@ -55,7 +55,7 @@ def read_tables(
     pieces = pieces_of([line.text.strip() for line, _ in placed], boxes)
     unit = line_height(pieces)
     scan = _Scan(frame, picture)
-    known = rules_of(frame.boxes(rules), unit) if rules is not None else scan.rules(unit)
+    known = rules_of(frame.boxes(rules), unit) if rules is not None else apart_from_text(scan.rules(unit), pieces)
     found: list[tuple[Region, Filled]] = []
     for region in islice(regions(pieces, known, scan.page, unit), _MOST):
         if not any(region.overlaps(other) for other, _ in found) and (filled := _filled(region, scan, unit)):

@@ -8,7 +8,6 @@ from ..results import Table
 from .cells import Cell, FoundTable, expanded
 from .writing import to_html
 
-_BREAK = re.compile(r"<br\s*/?>")
 _PIPES = re.compile(
     r"^(?P<head>[^\n|]*\|[^\n]*)\n"
     r"[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$"
@@ -16,7 +15,7 @@ _PIPES = re.compile(
     re.MULTILINE,
 )
 _CELL = re.compile(r"(?:[^|\\]|\\.|\\$)*")
-_SLASHED_PIPE = re.compile(r"(\\+)\|")
+_SLASHED = re.compile(r"(?<!\\)(\\*)(\||<br\s{0,9}/?>)")
 
 
 def markdown_tables(text: str) -> list[FoundTable]:
@@ -38,8 +37,11 @@ def _pipe_cells(line: str) -> list[str]:
         cell = _CELL.match(line, at)
         cells.append(cell[0] if cell else "")
         at += len(cells[-1]) + 1
-    return [_BREAK.sub("\n", _SLASHED_PIPE.sub(_pipe, cell.strip())) for cell in cells]
+    return [_SLASHED.sub(_printed, cell.strip()) for cell in cells]
 
 
-def _pipe(found: re.Match[str]) -> str:
-    return "\\" * (len(found[1]) // 2) + "|"
+def _printed(found: re.Match[str]) -> str:
+    """A pipe, a line break, or an escaped one, which is the letters of its tag; and slashes before it."""
+    slashes, mark = found[1], found[2]
+    is_break = mark != "|" and len(slashes) % 2 == 0
+    return "\\" * (len(slashes) // 2) + ("\n" if is_break else mark)

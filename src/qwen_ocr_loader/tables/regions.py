@@ -24,6 +24,10 @@ _NARROWEST = 22  # heights of a line of text: what is narrower is a list on a sl
 _TALLEST = 1.6  # times as high as wide: what is taller is a slip
 
 
+_STROKE = 2.5  # heights of a line of text: a shorter upright rule may be a letter's, if it joins no two level ones
+_FARTHEST = 3.0  # heights of a line of text between two rows of a table that no rules part
+
+
 class Region(NamedTuple):
     """A part of the page that may be a table.
 
@@ -53,8 +57,10 @@ def regions(pieces: Sequence[Piece], rules: Rules, page: Box, unit: float) -> It
         grid = lattice(inside, texts, box, unit)
         if _is_table(grid, texts, unit) and box.width >= _NARROWEST / 2 * unit:
             yield Region(_around([slot.box for slot in grid]), texts, inside, grid)
-    for box in chain(_crop(pieces, rules, page, unit), _between_rules(pieces, rules, unit), _in_columns(pieces, unit)):
-        if box.width >= _NARROWEST * unit:
+    beside = _beside(_equal(rules.across, unit))
+    whole = () if beside else _crop(pieces, rules, page, unit)
+    for box in chain(whole, _between_rules(pieces, rules, unit), _in_columns(pieces, unit)):
+        if box.width >= _NARROWEST * unit / (2 if any(box.shared(other) > 0 for other in beside) else 1):
             table = without_captions(_within(pieces, box), _ruled(rules, box, unit), box, unit)
             yield Region(table, _within(pieces, table), _ruled(rules, table, unit), [])
 
@@ -84,9 +90,9 @@ def _ruled(rules: Rules, box: Box, unit: float) -> Rules:
 
 
 def _crossed(rules: Rules, unit: float) -> list[Box]:
-    """Boxes round rules that meet, larger first."""
+    """Boxes round rules that meet, larger first; short upright ones that end in the open are letters' strokes."""
     groups: list[tuple[Box, int]] = []
-    todo = list(rules.down)
+    todo = [rule for rule in rules.down if rule.height >= _STROKE * unit or _joins_two(rule, rules.across, unit)]
     free = list(rules.across)
     while todo:
         group, grown = [todo.pop()], 0
@@ -98,6 +104,11 @@ def _crossed(rules: Rules, unit: float) -> list[Box]:
                 others[:] = [other for other in others if other not in met]
         groups.append((_around(group), len(group)))
     return sorted((box for box, size in groups if size > 3), key=lambda box: -box.width * box.height)
+
+
+def _joins_two(rule: Box, across: Sequence[Box], unit: float) -> bool:
+    met = [other.top for other in across if _meet(rule, other, 0.4 * unit)]
+    return bool(met) and max(met) - min(met) > 0.5 * rule.height
 
 
 def _meet(rule: Box, other: Box, slack: float) -> bool:
@@ -143,6 +154,8 @@ def _between_rules(pieces: Sequence[Piece], rules: Rules, unit: float) -> Iterat
             box = _around(group[start : end + 1])
             if 0 < end == start + 1:
                 box = _open_below(rows, box, unit)
+            elif end > start:
+                box = _open_above(rows, box, unit)
             if end > start and _has_columns(rows_of(_within(pieces, box)), unit):
                 yield box
             start = max(end, start + 1)
@@ -163,15 +176,41 @@ def _equal(across: Sequence[Box], unit: float) -> list[list[Box]]:
     return groups
 
 
+def _beside(groups: Sequence[list[Box]]) -> list[Box]:
+    """Round each of the groups of three rules or more that stand beside one another, in tables of their own."""
+    boxes = [_around(group) for group in groups if len(group) > 2]
+    return [
+        box
+        for box in boxes
+        for other in boxes
+        if (box.right < other.left or other.right < box.left)
+        and min(box.bottom, other.bottom) - max(box.top, other.top) > 0.6 * max(box.height, other.height)
+    ]
+
+
+def _open_above(rows: Sequence[Sequence[Piece]], box: Box, unit: float) -> Box:
+    """A table with the row above its first rule, which is its head where each of its pieces stands in a column."""
+    columns = columns_of([row for row in rows if box.top <= row[0].middle <= box.bottom], unit)
+    above = [row for row in rows if row[0].middle < box.top]
+    if not above or len(columns) < 2:
+        return box
+    head = above[-1]
+    near = box.top - max(piece.box.bottom for piece in head) <= unit
+    if len(head) == len(columns) and near and _stands_in(head, columns, box, unit):
+        return box._replace(top=min(piece.box.top for piece in head) - 0.1 * unit)
+    return box
+
+
 def _open_below(rows: Sequence[Sequence[Piece]], box: Box, unit: float) -> Box:
     """A table's head with the rows below it, where no rule closes it: rows in its columns, as near to each other."""
     head = [row for row in rows if box.top <= row[0].middle <= box.bottom]
     columns = columns_of(head, unit)
     bottom = box.bottom
-    for row in rows:
-        if row[0].middle <= bottom:
-            continue
-        if len(row) < 2 or row[0].box.top - bottom > 1.5 * unit or not _stands_in(row, columns, box, unit):
+    below = [row for row in rows if row[0].middle > bottom]
+    apart = below[0][0].box.top - max(piece.box.bottom for row in head for piece in row) if head and below else 0.0
+    farthest = max(1.5 * unit, min(1.2 * apart, _FARTHEST * unit))
+    for row in below:
+        if len(row) < 2 or row[0].box.top - bottom > farthest or not _stands_in(row, columns, box, unit):
             break
         bottom = max(piece.box.bottom for piece in row) + 0.1 * unit
     return box._replace(bottom=bottom) if len(columns) > 1 else box
@@ -191,8 +230,13 @@ def _is_band(pieces: Sequence[Piece], above: Box, below: Box, unit: float) -> bo
     if any(piece.box.left < box.left - 2 * unit or piece.box.right > box.right + 2 * unit for piece in inside):
         return False
     rows = rows_of(inside)
-    single = sum(len(row) == 1 for row in rows)
+    single = sum(len(row) == 1 and not _is_in_cell(row[0], box, unit) for row in rows)
     return len(rows) <= 2 or single <= 0.5 * len(rows)
+
+
+def _is_in_cell(piece: Piece, box: Box, unit: float) -> bool:
+    """It continues a cell of another column than the first."""
+    return piece.box.left > box.left + 3 * unit and piece.box.width < 0.5 * box.width
 
 
 def _has_columns(rows: Sequence[Sequence[Piece]], unit: float) -> bool:

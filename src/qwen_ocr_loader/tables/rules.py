@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .pieces import Piece
+
     Gray = NDArray[np.uint8]
 
 MOST = 400  # rules of one direction that are looked at; a page of hatching has more
@@ -20,6 +22,7 @@ _DARK = 110  # gray level of a ground that light rules stand on
 _SHORTEST, _SHORTEST_DOWN = 2.0, 1.0  # in heights of a line of text
 _RUN = 1.3  # of unbroken ink, in the same unit: more than a letter's stroke has
 _THICKEST = 0.35
+_PRINT = 0.5  # of a rule, inside of a line of text: then it is print
 _SLANT = 0.06  # of its length a rule may rise: three degrees
 
 
@@ -41,6 +44,30 @@ def rules_of(boxes: Iterable[Box], unit: float) -> Rules:
     across = _joined(_longest(across), unit)
     flipped = _joined(_longest([_flipped(box) for box in down]), unit)
     return Rules(tuple(across), tuple(sorted(map(_flipped, flipped))))
+
+
+def apart_from_text(rules: Rules, pieces: Iterable[Piece]) -> Rules:
+    """Without those that run through a piece of text: letters of a small picture, run together."""
+    inner = sorted((_core(piece.box) for piece in pieces), key=lambda box: box.top)
+    return Rules(*(tuple(rule for rule in kind if not _is_print(rule, inner)) for kind in rules))
+
+
+def _core(text: Box) -> Box:
+    """A line of text without the margins that a rule may touch."""
+    return text._replace(top=text.top + 0.15 * text.height, bottom=text.bottom - 0.15 * text.height)
+
+
+def _is_print(rule: Box, texts: Sequence[Box]) -> bool:
+    """Most of its length lies within one line of text."""
+    middle = (rule.left + rule.right) / 2, (rule.top + rule.bottom) / 2
+    for text in texts:
+        if text.top > rule.bottom:
+            return False
+        shared = text.shared(rule) / max(rule.width * rule.height, 1e-9)
+        inside = text.left < middle[0] < text.right and text.top < middle[1] < text.bottom
+        if inside and shared > _PRINT:
+            return True
+    return False
 
 
 def _longest(boxes: list[Box]) -> list[Box]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .html import html_tables
 from .pipes import markdown_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .cells import FoundTable
 
@@ -18,6 +19,23 @@ _HEAD = re.compile(r"</thead\s*>(?:\s*<tbody[^<>]{0,400}>)?", re.IGNORECASE)
 _CLOSING = re.compile(r"(?:\s*</(?:tbody|tfoot|table)\s*>)+\s*", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(table|thead|tr|td|th)\b([^<>]{0,4000})>", re.IGNORECASE)
 _SPAN = re.compile(r"""\browspan\s*=\s*["']?\s*(\d{1,5})""", re.IGNORECASE)
+
+
+CUT_FROM = "cut_from"
+"""The metadata key that says from where in its parent's text a chunk was taken: ``Cut.spans`` as JSON."""
+
+
+class Cut(NamedTuple):
+    """A chunk, and from where in the text that was split it was taken.
+
+    Attributes:
+        text: Of the chunk.
+        spans: Rows ``(start in the chunk, start in the text, length)`` of a part of a table: its header, and its own
+            rows; none where that is left to be found out.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int, int], ...] = ()
 
 
 class TableSplitter:
@@ -29,7 +47,8 @@ class TableSplitter:
 
     >>> chunks = split_with_boxes(TableSplitter(RecursiveCharacterTextSplitter(chunk_size=800), 800), docs)
 
-    In such a chunk a repeated header is located where it is printed: at the head of the table.
+    In such a chunk a repeated header is located where it is printed: at the head of the table. ``split_documents`` and
+    ``split_with_boxes`` keep in mind from where each row was taken, as many may say the same; ``split_text`` cannot.
 
     Args:
         splitter: A LangChain ``TextSplitter``, a LlamaIndex ``SentenceSplitter``, or another object with
@@ -47,7 +66,11 @@ class TableSplitter:
 
     def split_text(self, text: str) -> list[str]:
         """The chunks of a text, in order."""
-        chunks: list[str] = []
+        return [chunk.text for chunk in self.cut(text)]
+
+    def cut(self, text: str) -> list[Cut]:
+        """The chunks of a text, in order, with what is known of where they are from."""
+        chunks: list[Cut] = []
         at = 0
         for start, end, parts in self._tables(text):
             chunks += self._prose(text[at:start])
@@ -56,17 +79,17 @@ class TableSplitter:
         return [*chunks, *self._prose(text[at:])]
 
     def split_documents(self, documents: Iterable[Any]) -> list[Any]:
-        """The chunks of LangChain Documents, with their metadata."""
+        """The chunks of LangChain Documents, with their metadata; where that has lines, with ``cut_from`` for them."""
         return [
-            type(document)(page_content=chunk, metadata=dict(document.metadata))
+            type(document)(page_content=chunk.text, metadata=_with_cut(document.metadata, chunk))
             for document in documents
-            for chunk in self.split_text(document.page_content)
+            for chunk in self.cut(document.page_content)
         ]
 
-    def _prose(self, text: str) -> list[str]:
-        return list(self._split(text)) if text.strip() else []
+    def _prose(self, text: str) -> list[Cut]:
+        return [Cut(chunk) for chunk in self._split(text)] if text.strip() else []
 
-    def _tables(self, text: str) -> Iterator[tuple[int, int, list[str]]]:
+    def _tables(self, text: str) -> Iterator[tuple[int, int, list[Cut]]]:
         """Where each table starts and ends, and its chunks; one that lies within another is part of that."""
         found = [(table, _html_parts) for table in html_tables(text)]
         found += [(table, _pipe_parts) for table in markdown_tables(text)]
@@ -76,23 +99,37 @@ class TableSplitter:
                 last = table.end
                 yield table.start, table.end, self._packed(text, table, parts(text[table.start : table.end]))
 
-    def _packed(self, text: str, table: FoundTable, parts: tuple[str, Sequence[str], str]) -> list[str]:
+    def _packed(self, text: str, table: FoundTable, parts: tuple[str, Sequence[str], str]) -> list[Cut]:
         whole = text[table.start : table.end].strip()
         head, rows, tail = parts
         if len(whole) <= self._chunk_size or len(rows) < 2:
-            return [whole]
+            return [Cut(whole)]
         room, chunks = self._chunk_size - len(head) - len(tail), [""]
         for row in rows:
             if chunks[-1] and len(chunks[-1]) + len(row) > room:
                 chunks.append("")
             chunks[-1] += row
-        return [(head + chunk + tail).strip() for chunk in chunks]
+        starts = accumulate(map(len, chunks), initial=table.start + len(head))
+        return [_cut(head, chunk, tail, table.start, start) for chunk, start in zip(chunks, starts, strict=False)]
+
+
+def _cut(head: str, rows: str, tail: str, head_at: int, rows_at: int) -> Cut:
+    whole = head + rows + tail
+    first = len(whole) - len(whole.lstrip())
+    text = whole.strip()
+    own = len(text[len(head) - first :][: len(rows)])
+    return Cut(text, ((0, head_at + first, len(head) - first), (len(head) - first, rows_at, own)))
+
+
+def _with_cut(metadata: Mapping[str, Any], chunk: Cut) -> dict[str, Any]:
+    has_lines = "ocr_lines" in metadata or "lines" in metadata
+    return {**metadata, CUT_FROM: json.dumps(chunk.spans)} if has_lines else dict(metadata)
 
 
 def _pipe_parts(table: str) -> tuple[str, list[str], str]:
     """Header with its dashes, the rows, and nothing after them."""
-    head, dashes, *rows = table.splitlines(keepends=True)
-    return head + dashes.removesuffix("\n") + "\n", [row.removesuffix("\n") + "\n" for row in rows], ""
+    head, dashes, *rows = table.removesuffix("\n").split("\n")
+    return f"{head}\n{dashes}\n", [f"{row}\n" for row in rows], ""
 
 
 def _html_parts(table: str) -> tuple[str, list[str], str]:

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from .cells import Cell, Rows
 
-_PIPE = re.compile(rf"(?P<formula>{FORMULA})|(?P<slashes>\\*)\|")
-_SLASHED_PIPE = re.compile(r"(\\+)(?=\|)")
+_PIPE = re.compile(rf"(?P<formula>{FORMULA})|(?<!\\)(?P<slashes>\\*)(?P<mark>\||<(?=br\s{{0,9}}/?>))")
+_IN_FORMULA = re.compile(r"\\[\s\S]|\|")
+_SLASHES = re.compile(r"(?<!\\)\\+\Z")
 
 
 def to_markdown(rows: Rows) -> str:
     """A Markdown table of cells as printed, its first row the header; formulas between dollars stay formulas."""
-    return pipe_table([[_SLASHED_PIPE.sub(r"\1\1", cell) for cell in row] for row in rows])
+    return _pipe_table(rows, printed=True)
 
 
 def pipe_table(rows: Sequence[Sequence[str]]) -> str:
@@ -30,25 +31,59 @@ def pipe_table(rows: Sequence[Sequence[str]]) -> str:
 
     Pipes are escaped, but in formulas, where they become ``\vert``; line breaks become ``<br>``.
     """
+    return _pipe_table(rows, printed=False)
+
+
+def _pipe_table(rows: Sequence[Sequence[str]], *, printed: bool) -> str:
     if not rows or not rows[0]:
         return ""
-    lines = ["| " + " | ".join(map(_in_pipes, row)) + " |" for row in rows]
+    lines = ["| " + " | ".join(_in_pipes(cell, printed=printed) for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
-def _in_pipes(cell: str) -> str:
-    return re.sub(r"[ \t]*\n\s*", "<br>", _PIPE.sub(_without_pipe, cell.strip()))
+def _in_pipes(cell: str, *, printed: bool) -> str:
+    escape = _escaped_print if printed else _escaped_pipe
+    *lines, last = [line for text in cell.splitlines() if (line := text.strip())] or [""]
+    ended = [_SLASHES.sub(_printed_slashes if printed else _without_break, line) for line in lines]
+    return "<br>".join(_PIPE.sub(escape, line) for line in (*ended, last))
 
 
-def _without_pipe(found: re.Match[str]) -> str:
-    """A formula's pipes as a command, another one escaped; before it, an even number of backslashes escapes nothing."""
-    formula, slashes = found["formula"], found["slashes"] or ""
-    if formula is None:
-        return slashes + ("\\|" if len(slashes) % 2 == 0 else "|")
+def _printed_slashes(found: re.Match[str]) -> str:
+    return 2 * found[0]
+
+
+def _without_break(found: re.Match[str]) -> str:
+    """The last of an odd number is Markdown's own line break."""
+    return found[0][len(found[0]) % 2 :]
+
+
+def _escaped_print(found: re.Match[str]) -> str:
+    """A pipe, or the beginning of what would be read as a line break, as it is printed; and slashes before it."""
+    if found["formula"] is not None:
+        return _without_pipe(found["formula"])
+    return 2 * found["slashes"] + "\\" + found["mark"]
+
+
+def _escaped_pipe(found: re.Match[str]) -> str:
+    """A pipe escaped if it is not yet; before it, an even number of backslashes escapes nothing."""
+    if found["formula"] is not None:
+        return _without_pipe(found["formula"])
+    if found["mark"] == "|" and len(found["slashes"]) % 2 == 0:
+        return found["slashes"] + "\\|"
+    return found[0]
+
+
+def _without_pipe(formula: str) -> str:
+    r"""A formula's pipes as commands: ``|`` as ``\vert``, ``\|`` as ``\Vert``."""
     if "|" not in formula:
         return formula
-    dollars = "$$" if formula.startswith("$$") else "$"
-    return dollars + formula.strip("$").replace("|", "\\vert ").strip() + dollars
+    size = 2 if formula.startswith("$$") else 1
+    named = _IN_FORMULA.sub(_named, formula[size:-size])
+    return formula[:size] + named.strip() + formula[-size:]
+
+
+def _named(found: re.Match[str]) -> str:
+    return {"|": "\\vert ", "\\|": "\\Vert "}.get(found[0], found[0])
 
 
 def to_csv(rows: Rows) -> str:

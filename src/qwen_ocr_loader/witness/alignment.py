@@ -25,6 +25,7 @@ BACKWARD = 8  # times as near must a place be that a line is to go back to
 LOOKS = 3  # places at which a line is laid beside the reply
 SHARE = 0.35  # of a line's letters that must be found where it is laid
 LEAST = 3  # letters in a row that count as the same
+LONGEST = 400  # letters that are laid beside the reply at a time: it takes the square of their number
 BACK = 50  # lines that are looked at for one that says where the next is to be expected
 STRAY = 16  # letters by which the places of two runs of a line may differ, beyond a tenth of the line
 
@@ -62,7 +63,7 @@ class Alignment:
 
     def _place_lines(self) -> None:
         """First the lines that can only stand in one place, the longest of them first; then the others, in order."""
-        places = {line.letters: self._standing(line.letters) for line in self.lines}
+        places = {letters: self._standing(letters) for letters in {line.letters for line in self.lines}}
         sure = [number for number, line in enumerate(self.lines) if len(places[line.letters]) == 1]
         for number in sorted(sure, key=lambda number: -len(self.lines[number].letters)):
             self._lay_whole(number, places[self.lines[number].letters])
@@ -91,11 +92,13 @@ class Alignment:
 
     def _lay_parts(self, number: int) -> None:
         """Lay a line where most of its letters are free and the same."""
-        letters = self.lines[number].letters
-        tries = [self._blocks(letters, place) for place in self._likely(letters)]
-        best = max(tries, key=_size, default=[])
-        if _size(best) >= max(SHARE * len(letters), LEAST):
-            self._take(number, best)
+        whole = self.lines[number].letters
+        for first in range(0, len(whole), LONGEST):
+            letters = whole[first : first + LONGEST]
+            tries = [self._blocks(letters, place) for place in self._likely(letters)]
+            best = max(tries, key=_size, default=[])
+            if _size(best) >= max(SHARE * len(letters), LEAST):
+                self._take(number, [block._replace(there=first + block.there) for block in best])
 
     def _likely(self, letters: str) -> list[int]:
         """Where in the reply a line may begin: where most of its runs of letters do."""
@@ -134,12 +137,13 @@ class Alignment:
             for word in line.words:
                 if all(at < 0 for at in self.found[number][word.first : word.last]):
                     free[line.letters[word.first : word.last]].append((self.after(number + 1), number, word.first))
+        for places in free.values():
+            places.sort()
         for word in self.reply.words:
             if all(number < 0 for number in self.line_of[word.first : word.last]):
                 places = free[self.reply.letters[word.first : word.last]]
                 if places:
-                    nearest = min(range(len(places)), key=lambda i: abs(places[i][0] - word.first))
-                    _, number, there = places.pop(nearest)
+                    _, number, there = places.pop(_closest(places, word.first))
                     self._take(number, [Block(word.first, there, word.last - word.first)])
 
 
@@ -179,6 +183,14 @@ def _runs_of(letters: str) -> Iterator[tuple[int, str]]:
 def is_wide(letter: str) -> bool:
     """Whether it is of a script that writes words with one letter or two."""
     return letter >= "\u2e80"
+
+
+def _closest(places: Sequence[tuple[int, int, int]], wanted: int) -> int:
+    """The index of the place nearest to where one is wanted; of equals the first."""
+    after = bisect_left(places, (wanted,))
+    if after and (after == len(places) or wanted - places[after - 1][0] <= places[after][0] - wanted):
+        return bisect_left(places, (places[after - 1][0],))
+    return after
 
 
 def _nearest(places: Sequence[int], expected: int) -> int:

@@ -35,7 +35,7 @@ class Witness:
 
     def is_wanted(self, result: PageResult | None) -> bool:
         """Whether there is something to bear witness to that it has not read itself."""
-        return result is not None and result.engine != self._engine.name
+        return result is not None and result.engine.partition("+")[0] != self._engine.name
 
     def known(self, what: Asked, digest: str) -> PageResult | None:
         """What it read on that picture before."""
