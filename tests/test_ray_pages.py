@@ -107,7 +107,7 @@ def test_the_columns_are_known_beforehand(settings, folder, server):
 
 
 def test_values_of_fields_are_text_whatever_they_are():
-    from qwen_ocr_loader.flight import Job
+    from qwen_ocr_loader.jobs import Job
     from qwen_ocr_loader.ray.columns import page_row
     from qwen_ocr_loader.render import Record
     from qwen_ocr_loader.report import Origin

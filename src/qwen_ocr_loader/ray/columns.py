@@ -12,7 +12,7 @@ from ..fields.schema import schema_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..flight import Job
+    from ..jobs import Job
     from ..options import Options
     from ..render import Record
 

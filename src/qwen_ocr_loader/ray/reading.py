@@ -21,7 +21,7 @@ from .settings import cluster_options, reader_for
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-    from ..flight import Job
+    from ..jobs import Job
     from ..options import OptionArgs
     from ..source import Source
 
