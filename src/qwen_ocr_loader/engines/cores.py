@@ -17,7 +17,7 @@ OWN_GROUPS = Path("/proc/self/cgroup")
 def cores() -> int:
     """At least 1; a limit of 1.5 cores counts as 2."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, math.ceil(quota())))
+    return max(1, math.ceil(min(allowed, quota())))
 
 
 def quota(groups: Path = GROUPS, own: Path = OWN_GROUPS) -> float:

@@ -1,8 +1,8 @@
 """From the detector's heat map to the boxes of lines: DB's post-processing, in fractions of a pixel.
 
-As ``DBPostProcess`` of rapidocr 3.10 does it with the settings below. But the widening of a rectangle is worked out
-rather than cut by a polygon clipper, and corners are not rounded to whole pixels: at a third of a page's size a pixel is
-a tenth of a line.
+As ``DBPostProcess`` of rapidocr 3.10 does it, with the settings below. But the widening of a rectangle is worked out
+rather than cut by a polygon clipper, and corners are not rounded to whole pixels: seen from afar, a pixel is a tenth of
+a line.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ WORTH, MOST = 1.2, 4.0  # times nearer: less is not worth a second look, more is
 DETECT_SHORT_SIDE, DETECT_LONG_SIDE = 736, 2000
 STRIP = 3.5  # times as long as wide: a page that is looked at in tiles
 TILE_OVERLAP = 120  # pixels beyond a tile's own part: more than a line is high
+SLACK = 8  # pixels a tile may be wrong about where a line's middle is
 DOUBTFUL = 0.9  # a line read with less is also tried upside down
 FEW = 0.2  # ... unless no more than this share of a page is doubtful
 CLEARLY = 0.1  # ... and the better reading taken if it is better by this
@@ -122,7 +123,8 @@ class PPOCR:
             offset = np.array([0, start] if vertical else [start, 0], dtype=np.float32)
             for corners in self._looked(np.ascontiguousarray(tile)):
                 middle = float(corners[:, 1 if vertical else 0].mean()) + start
-                if own_start <= middle < own_end:
+                beside = min(abs(middle - own_start), abs(middle - own_end)) <= SLACK
+                if (own_start <= middle < own_end or beside) and not (beside and _known(corners + offset, found)):
                     found.append(corners + offset)
         return found
 
@@ -291,6 +293,12 @@ def _tiles(long: int, short: int) -> Iterator[tuple[int, int, int, int]]:
     for start in range(0, long, step):
         last = start + step >= long
         yield max(0, start - overlap), min(long, start + step + overlap), start, long + 1 if last else start + step
+
+
+def _known(corners: Corners, found: Sequence[Corners]) -> bool:
+    """Whether the line is among those found: the neighbouring tile may have seen it a little higher or lower."""
+    height = min(math.dist(corners[0], corners[1]), math.dist(corners[0], corners[3]))
+    return any(math.dist(corners.mean(axis=0), other.mean(axis=0)) < height / 2 for other in found)
 
 
 def cut_out(image: Pixels, corners: Corners) -> Pixels:
