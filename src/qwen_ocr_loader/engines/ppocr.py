@@ -11,7 +11,7 @@ import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MissingDependency
@@ -35,7 +35,8 @@ LINE_HEIGHT = 48
 SHORTEST = 320  # in training, narrower lines are padded to this
 SURE = 0.95  # a narrow line read with less, as it is, is read again as in training
 STEP = 8  # pixels of a line's width the recogniser turns into one
-GLANCE = 960  # pixels of a page's long side, as it is looked at first
+GLANCE, GLANCE_SHORT = 960, 480  # pixels of a page's long and short side at least, as it is looked at first
+SMALL_PICTURE = 768  # pixels of the long side: in what is less every pixel counts, and looking nearer costs little
 SMALL_PRINT = 0.25  # of a page's lines are no higher than what decides whether it is looked at again
 EASY = 18.0  # pixels: boxes of lines this high are found reliably
 WORTH, MOST = 1.2, 4.0  # times nearer: less is not worth a second look, more is not looked at
@@ -131,7 +132,9 @@ class PPOCR:
     def _looked(self, image: Pixels) -> list[Corners]:
         """The lines as seen at a glance, or where that shows small print, as seen from nearer."""
         height, width = image.shape[:2]
-        glance = min(GLANCE / max(width, height), _nearest(width, height))
+        glance = min(max(GLANCE / max(width, height), GLANCE_SHORT / min(width, height)), _nearest(width, height))
+        if max(width, height) < SMALL_PICTURE:
+            return self._seen_at(image, _nearest(width, height))
         found = self._seen_at(image, glance)
         nearer = min(_nearest(width, height), glance * _magnification(found, glance))
         return found if nearer < WORTH * glance else self._seen_at(image, nearer)
@@ -211,11 +214,15 @@ def shared(threads: int, model: str = "small", folder: str = "") -> PPOCR:
         ValueError: The folder has not got the models.
     """
     with _loading:
-        return _loaded(threads, model, folder)
+        return _loaded(threads, model, folder, os.getpid())
 
 
-@lru_cache(maxsize=4)
-def _loaded(threads: int, model: str, folder: str) -> PPOCR:
+@cache
+def _loaded(threads: int, model: str, folder: str, _process: int) -> PPOCR:
+    """For one process: a forked one has none of the threads that its copies of pools and sessions wait for.
+
+    Nor may it free those sessions, which would wait for their threads too: so nothing is ever put out of here.
+    """
     files = model_files(model, folder)
     try:
         return PPOCR(threads, files)
@@ -225,15 +232,14 @@ def _loaded(threads: int, model: str, folder: str) -> PPOCR:
         ) from error
 
 
-def _forget() -> None:
-    """A forked process has none of the threads that its copies of pools and sessions wait for: it loads its own."""
-    global _loading  # noqa: PLW0603 - another thread may have held it
+def _unlock() -> None:
+    """In a forked process: the thread that held the lock was left behind."""
+    global _loading  # noqa: PLW0603
     _loading = threading.Lock()
-    _loaded.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def _session(path: Path, threads: int, *, arena: bool) -> Any:
