@@ -3,11 +3,11 @@
     python benchmarks/local_engine.py [--data FOLDER] [--category receipts_en] [--rounds 3] [--threads 2] [--only X ...]
 
 Without ``--data`` it draws receipts. A folder is one of images, or of a ``manifest.json`` as ``accuracy.py`` takes it:
-then word F1 and CER without spaces are measured too, by the ``score.py`` beside it. Every measurement is a fresh process
-that has read the first image before the clock starts; the contestants take turns, so that all see the same machine, and
-the table holds medians. ``x stock`` is paired, round by round. Memory is the process's peak, models and images in it.
-``one process`` reads a page at a time with as many threads as stock RapidOCR is given; ``workers`` reads as many pages
-at a time, with the same threads. ``--plot`` writes the images a second as an SVG.
+then word F1 and CER without spaces are measured too, by the ``score.py`` beside it. Every measurement is a fresh
+process that has read the first image before the clock starts; the contestants take turns, so that all see the same
+machine, and the table holds medians. ``x stock`` is paired, round by round. Memory is the process's peak, models and
+images in it. ``one process`` reads a page at a time with as many threads as stock RapidOCR is given; ``workers`` reads
+as many pages at a time, with the same threads. ``--plot`` writes the images a second as an SVG.
 """
 
 from __future__ import annotations
