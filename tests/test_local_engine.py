@@ -20,6 +20,8 @@ from qwen_ocr_loader.engines.models import model_files
 from qwen_ocr_loader.engines.ppocr import PPOCR
 from qwen_ocr_loader.errors import MissingDependency
 
+NAMES = ["Apple", "Banana", "Cherry", "Damson", "Elder", "Fig"]
+
 
 def sheet(lines, size=(700, 500), points=30) -> Image.Image:
     image = Image.new("L", size, 250)
@@ -30,7 +32,7 @@ def sheet(lines, size=(700, 500), points=30) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def sheets():
-    return [sheet([f"Sheet {n} line {m}" for m in range(n % 3 + 1)]) for n in range(6)]
+    return [sheet([f"{name} line {m}" for m in range(n % 3 + 1)]) for n, name in enumerate(NAMES)]
 
 
 # --- cores -----------------------------------------------------------------------------------------------------------
@@ -106,7 +108,7 @@ def test_models_in_a_folder_read_like_those_of_the_package(tmp_path, sheets):
     for path in small[:2]:
         (tmp_path / path.name).symlink_to(path)
     (page,) = Reader(engine=LocalEngine(models=str(tmp_path))).read(sheets[2])
-    assert page.text == "Sheet 2 line 0\nSheet 2 line 1\nSheet 2 line 2"
+    assert page.text == "Cherry line 0\nCherry line 1\nCherry line 2"
     assert str(tmp_path) in LocalEngine(models=str(tmp_path)).settings
 
 
@@ -171,15 +173,15 @@ def test_pages_read_together_are_as_pages_read_one_by_one(sheets):
     alone = list(Reader(engine=LocalEngine(threads=1, workers=1)).read(sheets))
     together = list(Reader(engine=LocalEngine(threads=2, workers=3)).read(sheets))
     assert [page.to_dict() for page in together] == [page.to_dict() for page in alone]
-    assert [page.text.splitlines()[0] for page in together] == [f"Sheet {n} line 0" for n in range(6)]
+    assert [page.text.split()[0] for page in together] == NAMES
 
 
 def test_asynchronous_runs_read_pages_together_too(sheets):
     async def texts():
         reader = Reader(engine=LocalEngine(threads=2, workers=3))
-        return [page.text.splitlines()[0] async for page in reader.aread(sheets)]
+        return [page.text.split()[0] async for page in reader.aread(sheets)]
 
-    assert asyncio.run(texts()) == [f"Sheet {n} line 0" for n in range(6)]
+    assert asyncio.run(texts()) == NAMES
 
 
 def test_as_many_pages_are_in_flight_as_there_are_cores():
