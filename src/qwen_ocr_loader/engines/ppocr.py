@@ -49,7 +49,7 @@ FEW = 0.2  # ... unless no more than this share of a page is doubtful
 CLEARLY = 0.1  # ... and the better reading taken if it is better by this
 LEGIBLE = 0.5  # lines read with less are noise: specks, pictures, ruled edges
 TALL = 1.5  # times as high as wide: upended
-MARGIN = 0.05  # of a box's height, on each side: the detector leaves it round the ink for the recogniser's sake
+MARGIN = 0.06  # of a box's height, on each side: the detector leaves it round the ink for the recogniser's sake
 
 
 class Reading(NamedTuple):
