@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from .ppocr import Pixels, Reading, Recognised, Seen
+    from .ppocr import Reading, Seen
+    from .recognition import Pixels, Recognised
     from .scripts import Foreign
 
 SAMPLE = 4  # the longest lines: enough to tell a language by

@@ -1,19 +1,21 @@
-"""PP-OCRv6 on onnxruntime: detect lines, cut them out, recognise them; models and post-processing from ``rapidocr``.
+"""PP-OCRv6 on onnxruntime: detect lines, cut them out, have them recognised; the models are those of ``rapidocr``.
 
-Settings follow rapidocr 3.10's ``config.yaml``: input scaled to (x/255 - 0.5)/0.5, threshold 0.3, box threshold 0.5,
-unclip 1.6, dilation on; recognition at 48 px height. What differs, and why, is said where it differs.
+Settings follow rapidocr 3.10's ``config.yaml``: input scaled to (x/255 - 0.5)/0.5. What differs, and why, is said where
+it differs.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import threading
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import MissingDependency
-from .spacing import respaced
+from .heatmap import boxes_of
+from .models import INSTALL, model_files
+from .recognition import LineRecogniser, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,22 +23,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from .models import ModelFiles
+    from .recognition import Pixels, Recognised
+
     Corners = NDArray[np.float32]
 
-RAPIDOCR_MODELS = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
-INSTALL = "pip install 'qwen-ocr-loader[local]'"
-
-LINE_HEIGHT = 48
-SHORTEST = 320  # crops narrower than this are padded, as in training
-BATCH_WIDTH = 6 * SHORTEST  # pixels of line height 48 that go through the recogniser at once
+GLANCE, GLANCE_SHORT = 960, 480  # pixels of a page's long and short side at least, as it is looked at first
+SMALL_PICTURE = 768  # pixels of the long side: in what is less every pixel counts, and looking nearer costs little
+SMALL_PRINT = 0.25  # of a page's lines are no higher than what decides whether it is looked at again
+EASY = 18.0  # pixels: boxes of lines this high are found reliably
+WORTH, MOST = 1.2, 4.0  # times nearer: less is not worth a second look, more is not looked at
 DETECT_SHORT_SIDE, DETECT_LONG_SIDE = 736, 2000
 STRIP = 3.5  # times as long as wide: a page that is looked at in tiles
 TILE_OVERLAP = 120  # pixels beyond a tile's own part: more than a line is high
+SLACK = 8  # pixels a tile may be wrong about where a line's middle is
 DOUBTFUL = 0.9  # a line read with less is also tried upside down
+FEW = 0.2  # ... unless no more than this share of a page is doubtful
 CLEARLY = 0.1  # ... and the better reading taken if it is better by this
 LEGIBLE = 0.5  # lines read with less are noise: specks, pictures, ruled edges
-MARGIN = 0.05  # of a box's height, on each side: the detector leaves it round the ink for the recogniser's sake
+TALL = 1.5  # times as high as wide: upended
+MARGIN = 0.06  # of a box's height, on each side: the detector leaves it round the ink for the recogniser's sake
 
 
 class Reading(NamedTuple):
@@ -60,24 +66,20 @@ class Seen(NamedTuple):
     corners: Corners
 
 
-class Recognised(NamedTuple):
-    """What a crop says, and the mean confidence of its characters, 0-1."""
-
-    text: str
-    score: float
-
-
 class PPOCR:
-    """A detector and a recogniser; safe to share between threads (an ``InferenceSession`` is)."""
+    """A detector and a recogniser; safe to share between threads (an ``InferenceSession`` is).
 
-    def __init__(self, threads: int) -> None:
-        from rapidocr.ch_ppocr_det.utils import DBPostProcess
+    Args:
+        threads: For detection, and for lines that are recognised at the same time: one narrow line keeps no more than
+            one thread busy. Pages that are read at the same time share them.
+        files: The models; None for the small ones of ``rapidocr``.
+    """
 
-        detector, recogniser = (_session(path, threads) for path in _model_paths())
-        self._detector, self._recogniser = detector, recogniser
-        self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
-        listed = recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
-        self._alphabet = ["", *listed, " "]  # index 0 is CTC's blank
+    def __init__(self, threads: int, files: ModelFiles | None = None) -> None:
+        files = files or model_files("small")
+        self._detector = session(files.detector, threads, arena=False)
+        self._recogniser = LineRecogniser(files.recogniser, threads, files.alphabet)
+        self._detecting = threading.Lock()  # it is the step that takes memory, and uses all threads by itself
 
     def read(self, image: Pixels) -> list[Seen]:
         """The lines of a BGR image (height x width x 3), legible or not, in the detector's order."""
@@ -85,9 +87,11 @@ class PPOCR:
 
         boxes = self.detect(image)
         crops = [cut_out(image, corners) for corners in boxes]
+        standing = [_own_corners(corners, crop) for corners, crop in zip(boxes, crops, strict=True)]
+        upended = [bool((own[0] != corners[0]).any()) for own, corners in zip(standing, boxes, strict=True)]
         lines = []
-        for corners, crop, (read, flipped) in zip(boxes, crops, self._righted(crops), strict=True):
-            upright = _trimmed(_own_corners(corners, crop))
+        for own, crop, (read, flipped) in zip(standing, crops, self._righted(crops, upended), strict=True):
+            upright = _trimmed(own)
             turned = np.roll(upright, -2 if flipped else 0, axis=0)
             lines.append(Seen(Reading(read.text, turned, read.score), crop, upright))
         return lines
@@ -102,27 +106,44 @@ class PPOCR:
         for start, end, own_start, own_end in _tiles(max(down, across), min(down, across)):
             tile = image[start:end] if vertical else image[:, start:end]
             offset = np.array([0, start] if vertical else [start, 0], dtype=np.float32)
-            for corners in self._detect_tile(np.ascontiguousarray(tile)):
+            for corners in self._looked(np.ascontiguousarray(tile)):
                 middle = float(corners[:, 1 if vertical else 0].mean()) + start
-                if own_start <= middle < own_end:
+                beside = min(abs(middle - own_start), abs(middle - own_end)) <= SLACK
+                if (own_start <= middle < own_end or beside) and not (beside and _known(corners + offset, found)):
                     found.append(corners + offset)
         return found
 
-    def _detect_tile(self, image: Pixels) -> list[Corners]:
+    def _looked(self, image: Pixels) -> list[Corners]:
+        """The lines as seen at a glance, or where that shows small print, as seen from nearer."""
+        height, width = image.shape[:2]
+        glance = min(max(GLANCE / max(width, height), GLANCE_SHORT / min(width, height)), _nearest(width, height))
+        if max(width, height) < SMALL_PICTURE:
+            return self._seen_at(image, _nearest(width, height))
+        found = self._seen_at(image, glance)
+        nearer = min(_nearest(width, height), glance * _magnification(found, glance))
+        return found if nearer < WORTH * glance else self._seen_at(image, nearer)
+
+    def _seen_at(self, image: Pixels, scale: float) -> list[Corners]:
         import cv2
         import numpy as np
 
         height, width = image.shape[:2]
-        scaled = cv2.resize(image, _detector_size(width, height)).astype(np.float32)
+        size = max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
+        scaled = cv2.resize(image, size).astype(np.float32)
         batch = ((scaled / 255 - 0.5) / 0.5).transpose(2, 0, 1)[None]
-        (heat,) = self._detector.run(None, {self._detector.get_inputs()[0].name: batch})
-        found, _ = self._boxes(heat, (height, width))
-        return [np.asarray(quad, dtype=np.float32) for quad in found]
+        with self._detecting:
+            (heat,) = self._detector.run(None, {self._detector.get_inputs()[0].name: batch})
+        return boxes_of(heat[0, 0], width, height)
 
-    def _righted(self, crops: Sequence[Pixels]) -> Iterator[tuple[Recognised, bool]]:
-        """Each crop's reading, and whether it stands upside down: doubtful lines are tried that way too."""
+    def _righted(self, crops: Sequence[Pixels], upended: Sequence[bool]) -> Iterator[tuple[Recognised, bool]]:
+        """Each crop's reading, and whether it stands upside down: doubtful lines are tried that way too.
+
+        Not the level ones of a page that reads well as it stands: there it is the print that is bad.
+        """
         readings = self.recognise(crops)
         doubtful = [i for i, read in enumerate(readings) if read.score < DOUBTFUL and len(read.text) > 1]
+        if len(doubtful) <= FEW * len(readings):
+            doubtful = [i for i in doubtful if upended[i]]
         turned = dict(zip(doubtful, self.recognise([crops[i][::-1, ::-1] for i in doubtful]), strict=True))
         for i, read in enumerate(readings):
             other = turned.get(i, read)
@@ -131,79 +152,65 @@ class PPOCR:
 
     def recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
         """The reading of each crop, in the order given."""
-        name = self._recogniser.get_inputs()[0].name
-        readings: dict[int, Recognised] = {}
-        for batch in _batches(crops):
-            stack = _stacked([crops[i] for i in batch])
-            (scores,) = self._recogniser.run(None, {name: stack})
-            for i, line in zip(batch, scores, strict=True):
-                readings[i] = self._decode(line, crops[i], stack.shape[-1] / _scaled_width(crops[i]))
-        return [readings[i] for i in range(len(crops))]
-
-    def _decode(self, scores: NDArray[np.float32], crop: Pixels, stretch: float) -> Recognised:
-        """CTC: the best symbol of each step, repeats and blanks dropped; ``stretch``: padded width over crop's."""
-        import numpy as np
-
-        best = scores.argmax(axis=1)
-        starts = np.flatnonzero(np.diff(best, prepend=-1))
-        ends = np.append(starts[1:], len(best))
-        kept = best[starts] != 0
-        starts, ends = starts[kept], ends[kept]
-        if not starts.size:
-            return Recognised("", 0.0)
-        places = ((starts + ends) / 2 * (stretch / len(best))).tolist()
-        text = "".join(self._alphabet[i] for i in best[starts])
-        return Recognised(respaced(text, places, crop).strip(), float(scores[starts, best[starts]].mean()))
+        return self._recogniser.recognise(crops)
 
 
 _loading = threading.Lock()
 
 
-def shared(threads: int) -> PPOCR:
-    """The process's one PP-OCR for this number of threads, loaded at first use.
+def shared(threads: int, model: str = "small", folder: str = "") -> PPOCR:
+    """The process's one PP-OCR for these settings, loaded at first use.
+
+    Args:
+        threads: As for ``PPOCR``.
+        model, folder: As for ``model_files``.
 
     Raises:
-        MissingDependency: ``rapidocr`` or ``onnxruntime`` is not installed.
+        MissingDependency: ``onnxruntime``, or the package that carries the models, is not installed.
+        ValueError: The folder has not got the models.
     """
     with _loading:
-        return _loaded(threads)
+        return _loaded(threads, model, folder, os.getpid())
 
 
-@lru_cache(maxsize=4)
-def _loaded(threads: int) -> PPOCR:
+@cache
+def _loaded(threads: int, model: str, folder: str, _process: int) -> PPOCR:
+    """For one process: a forked one has none of the threads that its copies of pools and sessions wait for.
+
+    Nor may it free those sessions, which would wait for their threads too: so nothing is ever put out of here.
+    """
+    files = model_files(model, folder)
     try:
-        return PPOCR(threads)
+        return PPOCR(threads, files)
     except ImportError as error:
-        raise MissingDependency(f"the local engine needs {error.name}; type: {INSTALL}", engine="local") from error
+        raise MissingDependency(
+            f"the local engine needs {error.name}; type: {INSTALL['small']}", engine="local"
+        ) from error
 
 
-def _model_paths() -> Iterator[Path]:
-    import rapidocr
-
-    folder = Path(rapidocr.__file__).parent / "models"
-    for name in RAPIDOCR_MODELS:
-        if not (folder / name).exists():
-            raise MissingDependency(
-                f"this rapidocr has no {name}; type: pip install 'rapidocr>=3.10,<4'", engine="local"
-            )
-        yield folder / name
+def _unlock() -> None:
+    """In a forked process: the thread that held the lock was left behind."""
+    global _loading  # noqa: PLW0603
+    _loading = threading.Lock()
 
 
-def _session(path: Path, threads: int) -> Any:
-    """An onnxruntime session; its threads do not spin while they wait, so other work keeps its cores."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
-def _detector_size(width: int, height: int) -> tuple[int, int]:
-    """The size a page is shown to the detector at: short side up to 736, long side down to 2000, multiples of 32."""
-    scale = min(max(1.0, DETECT_SHORT_SIDE / min(width, height)), DETECT_LONG_SIDE / max(width, height))
-    return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
+def _nearest(width: int, height: int) -> float:
+    """The largest scale a page is looked at: short side up to 736 pixels, long side down to 2000."""
+    return min(max(1.0, DETECT_SHORT_SIDE / min(width, height)), DETECT_LONG_SIDE / max(width, height))
+
+
+def _magnification(found: Sequence[Corners], scale: float) -> float:
+    """How many times larger the page should be seen for its small print to be as high as is easily found."""
+    import numpy as np
+
+    if not found:
+        return MOST
+    heights = [scale * min(math.dist(c[0], c[1]), math.dist(c[0], c[3])) for c in found]
+    return min(MOST, EASY / float(np.quantile(heights, SMALL_PRINT)))
 
 
 def _tiles(long: int, short: int) -> Iterator[tuple[int, int, int, int]]:
@@ -221,12 +228,23 @@ def _tiles(long: int, short: int) -> Iterator[tuple[int, int, int, int]]:
         yield max(0, start - overlap), min(long, start + step + overlap), start, long + 1 if last else start + step
 
 
+def _known(corners: Corners, found: Sequence[Corners]) -> bool:
+    """Whether the line is among those found: the neighbouring tile may have seen it a little higher or lower."""
+    height = min(math.dist(corners[0], corners[1]), math.dist(corners[0], corners[3]))
+    return any(math.dist(corners.mean(axis=0), other.mean(axis=0)) < height / 2 for other in found)
+
+
 def cut_out(image: Pixels, corners: Corners) -> Pixels:
     """A line as a picture of its own, level; one that is much higher than wide is turned counter-clockwise."""
-    from rapidocr.utils.process_img import get_rotate_crop_image
+    import cv2
+    import numpy as np
 
-    crop: Pixels = get_rotate_crop_image(image, corners.copy())
-    return crop
+    across = int(max(math.dist(corners[0], corners[1]), math.dist(corners[2], corners[3])))
+    down = int(max(math.dist(corners[0], corners[3]), math.dist(corners[1], corners[2])))
+    level = np.array([[0, 0], [across, 0], [across, down], [0, down]], dtype=np.float32)
+    turn = cv2.getPerspectiveTransform(corners.astype(np.float32), level)
+    crop = cv2.warpPerspective(image, turn, (across, down), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    return np.asarray(np.rot90(crop) if down >= TALL * across else crop, np.uint8)
 
 
 def _own_corners(corners: Corners, crop: Pixels) -> Corners:
@@ -246,33 +264,3 @@ def _trimmed(corners: Corners) -> Corners:
     along = right * min(1.0, float(np.linalg.norm(down) / (np.linalg.norm(right) + 1e-6)))
     inwards = np.stack([along + down, down - along, -along - down, along - down])
     return (corners + MARGIN * inwards).astype(np.float32)
-
-
-def _batches(crops: Sequence[Pixels]) -> Iterator[list[int]]:
-    """Indices of crops to be read together: of like width, so that little of a batch is padding."""
-    batch: list[int] = []
-    for i in sorted(range(len(crops)), key=lambda i: _scaled_width(crops[i])):
-        if batch and (len(batch) + 1) * max(SHORTEST, _scaled_width(crops[i])) > BATCH_WIDTH:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-def _scaled_width(crop: Pixels) -> int:
-    shape: float = crop.shape[1] / crop.shape[0]
-    return max(1, math.ceil(LINE_HEIGHT * shape))
-
-
-def _stacked(crops: Sequence[Pixels]) -> NDArray[np.float32]:
-    """Crops at 48 px height, scaled to -1..1, padded with 0 on the right to the widest: n x 3 x 48 x width."""
-    import cv2
-    import numpy as np
-
-    widths = [_scaled_width(crop) for crop in crops]
-    stack = np.zeros((len(crops), 3, LINE_HEIGHT, max(SHORTEST, *widths)), dtype=np.float32)
-    for row, crop, width in zip(stack, crops, widths, strict=True):
-        scaled = cv2.resize(crop, (width, LINE_HEIGHT)).astype(np.float32)
-        row[:, :, :width] = (scaled.transpose(2, 0, 1) / 255 - 0.5) / 0.5
-    return stack

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..download import Download
 from ..errors import DownloadFailed, EngineError
-from .ppocr import PPOCR, _session
+from .recognition import LineRecogniser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .ppocr import Pixels, Recognised
+    from .recognition import Pixels, Recognised
 
 # By RapidOCR's names for them: the languages they read, as Tesseract's packs are called.
 RECOGNISERS: Mapping[str, tuple[str, ...]] = {
@@ -51,14 +51,12 @@ class Published(NamedTuple):
     digest: str
 
 
-class Recogniser(PPOCR):
-    """One script's recogniser, without a detector of its own."""
+class Recogniser(LineRecogniser):
+    """One script's."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self._recogniser = _session(path, threads)
+        super().__init__(path, threads)
         self._leftward = path.name.partition("_")[0] in LEFTWARD
-        listed = self._recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
-        self._alphabet = ["", *listed, " "]
 
     def recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
         """The reading of each crop, in the order given and in the order in which it is read aloud."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .ppocr import Pixels, Seen
+    from .ppocr import Seen
+    from .recognition import Pixels
 
 LATIN_WIDTH, CJK_WIDTH = 0.5, 1.0  # ink a character needs at most, in line heights
 CJK = "\u2e80"  # and all above it

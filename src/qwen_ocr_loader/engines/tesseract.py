@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import EngineError
-from .ppocr import LINE_HEIGHT, Recognised
+from .recognition import LINE_HEIGHT, Recognised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from PIL.Image import Image
 
-    from .ppocr import Pixels
+    from .recognition import Pixels
 
 FOLDERS = (
     "/usr/share/tesseract-ocr/5/tessdata",  # Debian, Ubuntu

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..engines.ppocr import Recognised
+    from ..engines.recognition import Recognised
     from .sight import Sight, Strip
 
     Pixels = NDArray[np.uint8]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..engines.ppocr import Recognised
+    from ..engines.recognition import Recognised
 
     Pixels = NDArray[np.uint8]
     Corners = NDArray[np.float32]
