@@ -53,15 +53,19 @@ total (amount): grand total; total amount due; total amount payable; total due; 
     价税合计; 应付金额; 实付金额; 实付; 金额; 小写; 合計; 合計金額; 総額; 総合計; お会計; ご請求金額; 請求金額;
     税込合計; 金額
 subtotal (amount): subtotal; sub total; amount untaxed; untaxed amount; total excluding; total excl; net amount;
-    taxable amount; zwischensumme; nettobetrag; netto; sous total; total ht; montant ht; base imponible;
-    base imponibile; subtotale; imponibile; 小计; 不含税金额; 小計; 税抜金額
+    taxable amount; goods total; zwischensumme; nettobetrag; netto; sous total; total ht; montant ht; base imponible;
+    base imponibile; subtotale; imponibile; total ilíquido; 小计; 不含税金额; 小計; 税抜金額
 tax (amount): tax amount; total tax; sales tax; tax; vat; vat amount; gst; gst amount; total gst; sst; mwst; ust;
     incl vat; including vat; vat included; includes vat; incl gst; incl tax; tax included;
-    mehrwertsteuer; umsatzsteuer; steuer; enthaltene mwst; inkl mwst; incl mwst; darin mwst; enthaltene ust; tva;
+    plus vat; plus tax; mehrwertsteuer; umsatzsteuer; steuer; enthaltene mwst; inkl mwst; incl mwst; darin mwst;
+    enthaltene ust; zzgl mwst; zzgl ust; tva;
     montant tva; dont tva; iva; importe iva; iva inclusa; iva incluido; di cui iva; imposto; imposta; 税额; 增值税;
     消費税; 税額; 内消費税
 service charge (amount): service charge; svc; svc charge; service; bedienung; servizio; servicio; 服务费
 discount (amount): discount; disc; rabatt; remise; descuento; desconto; sconto; 折扣; 优惠; 優惠; 割引; 値引
+shipping (amount): shipping; shipping cost; postage; freight; delivery charge; delivery fee; versand; versandkosten;
+    porto; frais de port; frais de livraison; gastos de envío; portes; spese di spedizione; 运费; 送料
+tip (amount): tip; gratuity; trinkgeld; pourboire; propina; gorjeta; mancia; 小费
 rounding (amount): rounding; rounding adj; rounding adjustment; rundung; arrondi; redondeo; 舍入; 抹零
 cash (amount): cash; cash received; cash tendered; received cash; paid; amount paid; paid amount; payment; tendered;
     bar; gegeben; espèces; payé; efectivo; pagado; dinheiro; pago; contanti; pagato; 现金; 实收; 收款; 現金; お預り;
@@ -77,10 +81,14 @@ invoice number (id): invoice number; invoice no; invoice num; invoice; invoice i
 order number (id): order number; order id; order no; order; po number; po no; purchase order; bestellnummer;
     bestell nr; auftragsnummer; auftrags nr; numéro de commande; commande n; número de pedido; pedido; numero ordine;
     ordine; 订单号; 订单编号; 訂單編號; 注文番号; 発注番号
+delivery note number (id): delivery note number; delivery note no; delivery note; lieferschein nr; lieferscheinnummer;
+    numéro de bon de livraison; bon de livraison n; número de albarán; albarán n; ddt n; 送货单号; 納品書番号
 customer number (id): customer number; customer no; customer id; client no; client number; kundennummer; kunden nr;
     numéro client; n client; número de cliente; codice cliente; 客户编号; 客户号; 会员号; 顧客番号; お客様番号
 account number (id): account number; account no; account; acct no; a c no; bank account; kontonummer; konto nr; iban;
     numéro de compte; número de cuenta; cuenta; conta; numero conto; 账号; 帐号; 银行账号; 卡号; 口座番号
+bank code (id): bic; swift; swift code; bic swift; bank code; sort code; bankleitzahl; blz; code banque
+terminal (id): terminal; terminal id; terminal no; auth code; approval code; genehmigungs nr; 终端号
 tax number (id): tax number; tax id; tax no; vat no; vat number; vat id; vat reg no; vat tin; tin; gst no; gst id;
     gst id no; gst reg no; gst reg; gst number; gst registration no; sst id; tax reg id; service tax; ust id;
     ust idnr; ust id nr; steuernummer; steuer nr; n tva; numéro de tva; nif; cif; rfc; nit; cnpj; partita iva; p iva;
@@ -101,6 +109,8 @@ due date (date): due date; payment due; payment due date; pay by; fällig am; f�
     date d échéance; fecha de vencimiento; vencimiento; data de vencimento; vencimento; scadenza; data scadenza;
     到期日; 付款期限; 支払期限; 支払期日
 order date (date): order date; ordered on; bestelldatum; date de commande; fecha de pedido; 下单时间; 订单日期; 注文日
+delivery date (date): delivery date; date of delivery; ship date; lieferdatum; date de livraison; fecha de entrega;
+    data de entrega; data di consegna; 交货日期; 納品日
 birth date (date): date of birth; birth date; birthday; dob; geburtsdatum; geboren am; date de naissance; né le;
     fecha de nacimiento; data de nascimento; data di nascita; 出生日期; 出生; 生年月日
 time (time): time; uhrzeit; zeit; heure; hora; ora; 时间; 時刻; 時間
@@ -121,10 +131,11 @@ website (site): website; web site; web; partner website; url; homepage; internet
 page (text): page; page no; seite; página; pagina; 页码; 頁; ページ
 name (name): name; full name; first name; last name; surname; given name; vorname; nachname; nom; prénom; nombre;
     apellido; apellidos; nome; sobrenome; cognome; 姓名; 名字; 氏名; お名前; 名前; フリガナ
-cashier (text): cashier; cashier no; served by; server; kassierer; kasse; caissier; cajero; caixa; cassiere; 收银员;
-    收款人; 担当; 担当者
+cashier (text): cashier; cashier no; served by; server; operator; waiter; kassierer; kasse; bediener; caissier; caisse;
+    serveur; cajero; caja; camarero; caixa; operador; cassiere; cassa; cameriere; 收银员; 收款人; 担当; 担当者
 salesperson (text): salesperson; sales person; salesman; verkäuferin; vendeuse; 销售员; 营业员
 table (text): table; table no; tisch; mesa; tavolo; 桌号; 台号; テーブル
+guests (count): covers; guests; pax; gäste; couverts; comensales; coperti; 人数
 currency (text): currency; währung; devise; moneda; moeda; valuta; 币种; 通貨
 payment method (text): payment method; payment type; pay method; paid by; zahlungsart; zahlungsmethode;
     mode de paiement; forma de pago; forma de pagamento; metodo di pagamento; 支付方式; 付款方式; お支払方法
@@ -152,7 +163,7 @@ _NOUNS = frozenset(
         fecha file firma from gender grade group institution item lieu location manufacturer market material
         memo method model month name nationality no nos number numero nummer objective objet occupation oggetto
         order originator ort ot page pages pagina payment period phone place plz position prepared price priority
-        problem product project purpose qty quantity re reason received recipient recommendation ref reference
+        postcode problem product project purpose qty quantity re reason received recipient recommendation ref reference
         region remark remarks requested result sample section seite sender serial sex signature signed size solution
         source state status strasse street subject submitted subtotal supplier tax tel telephone terms test thru time
         titel title to total transmitter type unit unterschrift vendor via ville vs volume weight year zip
@@ -170,6 +181,8 @@ _FILLERS = frozenset(
 """Words that say nothing about which label it is."""
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)?\s?%|[^\W\d_ºª]+|\d+|#")
+RATE = re.compile(r"\s?[@(]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?%\)?")
+"""The rate of a tax or discount: part of a label's print, but not of its name."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _MISREAD = re.compile(r"(?<=[A-Za-z])[01](?=[A-Za-z])")
@@ -203,7 +216,8 @@ def _phrase(found: Sequence[Word]) -> Phrase:
 
 
 def head(text: str) -> str:
-    """A label without its number and what is explained in it: ``"5 Address (street and no.)"`` is ``"Address"``."""
+    """A label without its number, a rate, and what is explained in it: ``"5 Address (street and no.)"`` is ``"Address"``."""
+    text = RATE.sub("", text)
     start = _NUMBERING.match(text)
     found = _HEAD.match(text, start.end() if start else 0)
     return (found[0].strip() if found else "") or text.strip()
@@ -297,6 +311,8 @@ class Vocabulary:
         """How far the longest known phrase reaches that the text starts with; 0 where it starts with none."""
         found = words(text[:_LONGEST_PREFIX])[:_LONGEST]
         for size in range(len(found), 0, -1):
+            if found[size - 1].folded in _FILLERS:  # the country of a tax number is none of its label
+                continue
             if _phrase(found[:size]) in self._phrases:
                 return found[size - 1].end
         return self._run_together(text, found[0]) if found and CJK.match(found[0].folded) else 0
@@ -337,6 +353,16 @@ class Vocabulary:
         odd = _SENTENCE_END.search(text) or (any(word.isdigit() for word in found) and not counted)
         odd = odd or (text[0].isdigit() and not counted)  # the number of a house
         return not odd and len(text.split()) <= _LONGEST and (found[0] in _NOUNS or found[-1] in _NOUNS)
+
+
+def known_concept(text: str) -> Concept | None:
+    """The concept of the table that a printed label names; None where it names none."""
+    return _by_phrase().get(phrase(head(text))) or _by_phrase().get(phrase(text))
+
+
+@cache
+def _by_phrase() -> dict[Phrase, Concept]:
+    return {said: concept for concept in reversed(concepts()) for said in concept.phrases}
 
 
 @lru_cache(maxsize=256)
