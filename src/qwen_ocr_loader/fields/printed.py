@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .ledger import is_money, ledger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,11 +41,21 @@ class Pair:
     value: tuple[Piece, ...]
 
 
-def pairs(sheet: Sheet) -> list[Pair]:
-    """The page's pairs, in the order in which their labels stand in the page's lines."""
+def pairs(sheet: Sheet, *, listed: bool = False) -> list[Pair]:
+    """The page's pairs, in the order in which their labels stand in the page's lines.
+
+    Args:
+        sheet: The page.
+        listed: Also the headings of a list of things bought, as labels of what stands under them.
+    """
     finder = _Finder(sheet)
+    columns = ledger(sheet)
+    if not listed:
+        finder.taken |= columns.listed
     finder.ticks()
     finder.take(_after, sure=1)
+    for words, value in columns.named:
+        finder.take_beside(words, value)
     for sure in (3, 2, 1):
         finder.take(_right, sure)
     finder.take(_askew, sure=2)
@@ -74,6 +86,11 @@ class _Finder:
             value = way(self, label) or (way(self, rest) if (rest := self.sheet.wrapped.get(label)) else [])
             if value:
                 self.add(label, value)
+
+    def take_beside(self, label: Piece, start: Piece) -> None:
+        """Pair words with what begins beside them, if both are free."""
+        if self.is_free(label) and self.is_free(start):
+            self.add(label, self.value_from(label, start))
 
     def add(self, label: Piece, value: list[Piece]) -> None:
         """Pair them: neither is free for anything else."""
@@ -128,11 +145,20 @@ class _Finder:
     def _next_line(self, label: Piece, value: list[Piece]) -> list[Piece]:
         """The line that goes on with a value: the next one, free, starting where it starts, without its own label."""
         first, last = value[0], value[-1]
+        if is_money(last.text):
+            return []
         aligned = (piece for piece in self.sheet.below(last, _LEADING) if abs(piece.box.left - first.box.left) < 1.0)
         lower = next(aligned, None)
         if lower is None or lower.follows or not self.is_free(lower) or self.is_labelled(lower, label):
             return []
-        return self._row_from(label, lower)
+        return [] if self._is_of_next_row(lower, label, first) else self._row_from(label, lower)
+
+    def _is_of_next_row(self, lower: Piece, label: Piece, first: Piece) -> bool:
+        """Whether it stands beside words of its own, under a label that has its value beside it."""
+        if first.box.left < label.box.right - 0.6:
+            return False
+        own = (piece for piece in self.sheet.left(lower) if _shares_column(piece, label))
+        return any(piece is not self.sheet.wrapped.get(label) and not piece.is_number_of_item for piece in own)
 
     def is_labelled(self, piece: Piece, label: Piece) -> bool:
         """Whether another label stands left of it in its row."""
@@ -140,6 +166,10 @@ class _Finder:
         if beside is None or not beside.label or beside is label:
             return False
         return _gap(piece, beside) < (_FAR_RIGHT if beside.label > 1 else _NEAR_RIGHT / 2)
+
+
+def _shares_column(one: Piece, other: Piece) -> bool:
+    return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 
 def _gap(one: Piece, other: Piece) -> float:

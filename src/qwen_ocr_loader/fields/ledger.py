@@ -1,0 +1,168 @@
+"""What stands in columns on a receipt or an invoice: things bought, which are no fields, and words beside values.
+
+Things bought stand under a row of headings (what, how many, how much), or, where there is none, are words with an
+amount at the right end of their row; both end at the first sum. Words are also a label, though none that is known, where
+they stand in one column with known labels, row for row, and what is beside them in one column with the values: the
+``Card`` under a total, the ``Operator`` under a date. An amount has such a label only from the first sum on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from .labels import known_concept
+from .receipts import is_carried, is_sum
+from .shapes import amount, find, has_cents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .rows import Piece, Sheet
+
+_SUMS = ("total", "subtotal", "tax", "service charge", "discount", "shipping", "tip", "rounding", "cash", "change")
+_COUNTED = ("quantity", "price", "total", "tax", "discount")
+_MONEY_SIGN = re.compile(r"[$€£¥₹₩￥円元]")
+_COLON = 3  # of a label with one
+_KNOWN = 2  # of a label that is one by its words
+_ALIGNED = 0.9  # line heights between edges of one column
+_APART = 1.0  # line heights between words and what is beside them
+_PITCH = 2.6  # line heights from row to row of a column
+_PITCH_OF_SUMS = 5.0
+_WIDEST_GAP = 6.0  # line heights between things bought
+_MOST_WORDS = 5
+_MOST_OF_VALUE = 8
+_OPEN = 24  # columns looked at for one row: more than stand beside each other
+
+
+class Entry(NamedTuple):
+    """Words and what is printed beside them."""
+
+    words: Piece
+    value: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What columns say about a page's pieces.
+
+    Attributes:
+        listed: Things bought and the headings above them.
+        named: Words that are labels by where they stand, with their values.
+    """
+
+    listed: frozenset[Piece] = frozenset()
+    named: tuple[Entry, ...] = ()
+
+
+def ledger(sheet: Sheet) -> Ledger:
+    """The columns of a page."""
+    rows = sheet.rows()
+    heading = next((i for i, row in enumerate(rows) if _is_heading(sheet, row)), None)
+    below = 0 if heading is None else heading + 1
+    sums = next((i for i, row in enumerate(rows) if i >= below and _is_sum_row(row, headed=heading is not None)), None)
+    listed = frozenset(_bought(rows, heading, sums))
+    entries = [
+        entry
+        for i, row in enumerate(rows)
+        for entry in _entries(row, listed, summed=sums is not None and i >= sums)
+    ]
+    return Ledger(listed, tuple(_named(entries)))
+
+
+def is_money(text: str) -> bool:
+    """Whether a text is an amount and nothing else: with cents, thousands or a sign of money."""
+    span = amount(text)
+    if span is None or sum(map(str.isalnum, text[: span[0]] + text[span[1] :])) > 3:
+        return False
+    return has_cents(text) or _MONEY_SIGN.search(text) is not None
+
+
+def _is_heading(sheet: Sheet, row: Sequence[Piece]) -> bool:
+    """Whether a row names what was bought, and how many or how much of it."""
+    parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
+    if any(piece.label == _COLON or piece.follows or is_money(piece.text) for piece in row):
+        return False
+    names = {concept.name for part in parts if (concept := known_concept(part.text))}
+    counted = names & set(_COUNTED)
+    return len(parts) > 1 and ("description" in names or len(counted) > 2) and bool(counted)
+
+
+def _parts(sheet: Sheet, piece: Piece) -> list[tuple[int, int]]:
+    return sheet.vocabulary.known(piece.text) or [(0, len(piece.text))]
+
+
+def _is_sum_row(row: Sequence[Piece], *, headed: bool) -> bool:
+    """Whether an amount at the right end is the sum of others, or paid on them; under headings only words say so."""
+    return is_money(row[-1].text) and any(_is_of_sum(piece, headed=headed) for piece in row[:-1])
+
+
+def _is_of_sum(piece: Piece, *, headed: bool) -> bool:
+    concept = known_concept(piece.text)
+    if concept is not None and concept.name in _SUMS:
+        return True
+    return is_sum(piece.text) or is_carried(piece.text) or (not headed and piece.label > 0)
+
+
+def _bought(rows: Sequence[list[Piece]], heading: int | None, sums: int | None) -> Iterator[Piece]:
+    """The pieces of what was bought, and of its headings."""
+    if heading is None:
+        for row in rows[: sums or 0]:
+            if is_money(row[-1].text) and not any(piece.label == _COLON for piece in row):
+                yield from row
+        return
+    last = rows[heading][0].box.bottom
+    for row in rows[heading:sums]:
+        if row[0].label == _COLON or row[0].box.top - last > _WIDEST_GAP:
+            return
+        yield from row
+        last = max(piece.box.bottom for piece in row)
+
+
+def _entries(row: Sequence[Piece], listed: frozenset[Piece], *, summed: bool) -> Iterator[tuple[Entry, bool]]:
+    """Words beside values in a row, and whether the row stands among the sums."""
+    for words, value in zip(row, row[1:], strict=False):
+        apart = value.box.left - words.box.right >= _APART
+        if not apart or value.label or words.follows or value.follows or {words, value} & listed:
+            continue
+        plausible = words.label or _may_name(words.text, summed=summed)
+        if plausible and len(value.text.split()) <= _MOST_OF_VALUE and (summed or not is_money(value.text)):
+            yield Entry(words, value), summed
+
+
+def _may_name(text: str, *, summed: bool) -> bool:
+    """Whether words may be a label that is not known."""
+    letters = sum(map(str.isalpha, text)) >= 2 and (text[0].isupper() or (summed and text[0].isalpha()))
+    wordless = not text[0].isascii() and text[0].isalpha()
+    ends = text[-1] in ".,;!?" and len(text.split()) > 1
+    return (letters or wordless) and not ends and len(text.split()) <= _MOST_WORDS and find(text, "date") is None
+
+
+@dataclass(slots=True)
+class _Column:
+    """Entries under each other."""
+
+    entries: list[Entry] = field(default_factory=list)
+    known: bool = False
+
+    def takes(self, entry: Entry, *, summed: bool) -> bool:
+        """Whether an entry goes on with the column."""
+        words, value = self.entries[-1]
+        near = entry.words.middle - words.middle <= (_PITCH_OF_SUMS if summed else _PITCH)
+        aligned = abs(words.box.left - entry.words.box.left) < _ALIGNED
+        edges = min(abs(value.box.left - entry.value.box.left), abs(value.box.right - entry.value.box.right))
+        return near and aligned and edges < _ALIGNED
+
+
+def _named(entries: Sequence[tuple[Entry, bool]]) -> Iterator[Entry]:
+    """The entries whose words are labels only because known labels stand in their column."""
+    columns: list[_Column] = []
+    for entry, summed in entries:
+        column = next((found for found in columns[: -_OPEN - 1 : -1] if found.takes(entry, summed=summed)), None)
+        if column is None:
+            column = _Column()
+            columns.append(column)
+        column.entries.append(entry)
+        column.known |= entry.words.label >= _KNOWN or (summed and is_sum(entry.words.text))
+    return (entry for column in columns if column.known for entry in column.entries if not entry.words.label)
