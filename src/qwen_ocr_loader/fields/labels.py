@@ -92,7 +92,7 @@ terminal (id): terminal; terminal id; terminal no; auth code; approval code; gen
 tax number (id): tax number; tax id; tax no; vat no; vat number; vat id; vat reg no; vat tin; tin; gst no; gst id;
     gst id no; gst reg no; gst reg; gst number; gst registration no; sst id; tax reg id; service tax; ust id;
     ust idnr; ust id nr; steuernummer; steuer nr; n tva; numéro de tva; nif; cif; rfc; nit; cnpj; partita iva; p iva;
-    codice fiscale; 税号; 纳税人识别号; 统一社会信用代码; 登録番号
+    codice fiscale; 税号; 纳税人识别号; 统一社会信用代码; 登録番号; vat; gst; tva
 registration number (id): registration number; registration no; reg no; company no; company reg no; co no; co reg no;
     business reg no; roc no; handelsregister; siret; siren; 注册号; 工商注册号; 法人番号
 id number (id): id number; id no; identity number; identity card no; identification number; ic no; passport no;
@@ -172,6 +172,18 @@ _NOUNS = frozenset(
 )
 """A short line that begins or ends with one of these may be a label, though it has no colon."""
 
+_TITLES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        invoice receipt bill statement confirmation quotation quote estimate note rechnung beleg quittung
+        auftragsbestätigung bestellbestätigung lieferschein angebot kontoauszug facture devis confirmation bon relevé
+        factura recibo confirmación albarán presupuesto extracto fatura confirmação guia fattura ricevuta conferma
+        """,
+    )
+)
+"""What a page is: such words head it, and are no caption of what stands above them."""
+
 _FILLERS = frozenset(
     re.findall(
         r"\w+",
@@ -181,7 +193,7 @@ _FILLERS = frozenset(
 """Words that say nothing about which label it is."""
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)?\s?%|[^\W\d_ºª]+|\d+|#")
-RATE = re.compile(r"\s?[@(]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?%\)?")
+RATE = re.compile(r"[\s.]{0,2}[@(]?\s?\d{1,3}(?:[.,]\d{1,2})?\s?%\)?")
 """The rate of a tax or discount: part of a label's print, but not of its name."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -353,6 +365,17 @@ class Vocabulary:
         odd = _SENTENCE_END.search(text) or (any(word.isdigit() for word in found) and not counted)
         odd = odd or (text[0].isdigit() and not counted)  # the number of a house
         return not odd and len(text.split()) <= _LONGEST and (found[0] in _NOUNS or found[-1] in _NOUNS)
+
+
+def is_title(text: str) -> bool:
+    """Whether a text is what a page is headed by: ``ORDER CONFIRMATION``, ``Statement of account``."""
+    said = [word.folded for word in words(text)]
+    return any(word in _titles() for word in (*said[:1], *said[-1:]))
+
+
+@cache
+def _titles() -> frozenset[str]:
+    return frozenset(map(_plain, _TITLES))
 
 
 def known_concept(text: str) -> Concept | None:

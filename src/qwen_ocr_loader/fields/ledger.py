@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .labels import known_concept
@@ -37,10 +38,19 @@ _OPEN = 24  # columns looked at for one row: more than stand beside each other
 
 
 class Entry(NamedTuple):
-    """Words and what is printed beside them."""
+    """Words and what is printed beside them.
+
+    Attributes:
+        words: What may be a label.
+        value: The next piece in their row.
+        summed: They stand among the sums.
+        known: They are a known label, or have one with its value in their row.
+    """
 
     words: Piece
     value: Piece
+    summed: bool
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +74,7 @@ def ledger(sheet: Sheet) -> Ledger:
     sums = next((i for i, row in enumerate(rows) if i >= below and _is_sum_row(row, headed=heading is not None)), None)
     listed = frozenset(_bought(rows, heading, sums))
     entries = [
-        entry
-        for i, row in enumerate(rows)
-        for entry in _entries(row, listed, summed=sums is not None and i >= sums)
+        entry for i, row in enumerate(rows) for entry in _entries(row, listed, summed=sums is not None and i >= sums)
     ]
     return Ledger(listed, tuple(_named(entries)))
 
@@ -120,15 +128,21 @@ def _bought(rows: Sequence[list[Piece]], heading: int | None, sums: int | None) 
         last = max(piece.box.bottom for piece in row)
 
 
-def _entries(row: Sequence[Piece], listed: frozenset[Piece], *, summed: bool) -> Iterator[tuple[Entry, bool]]:
-    """Words beside values in a row, and whether the row stands among the sums."""
-    for words, value in zip(row, row[1:], strict=False):
-        apart = value.box.left - words.box.right >= _APART
-        if not apart or value.label or words.follows or value.follows or {words, value} & listed:
-            continue
-        plausible = words.label or _may_name(words.text, summed=summed)
-        if plausible and len(value.text.split()) <= _MOST_OF_VALUE and (summed or not is_money(value.text)):
-            yield Entry(words, value), summed
+def _entries(row: Sequence[Piece], listed: frozenset[Piece], *, summed: bool) -> Iterator[Entry]:
+    """Words beside values in a row."""
+    free = [piece for piece in row if piece not in listed]
+    beside = [pair for pair in pairwise(free) if _may_be_entry(*pair, summed=summed)]
+    known = [pair for pair in beside if pair[0].label >= _KNOWN]
+    for words, value in beside:
+        mates = ((words, value) == pair or not {words, value} & set(pair) for pair in known)
+        yield Entry(words, value, summed, any(mates))
+
+
+def _may_be_entry(words: Piece, value: Piece, *, summed: bool) -> bool:
+    if value.box.left - words.box.right < _APART or value.label or words.follows or value.follows:
+        return False
+    plausible = words.label or _may_name(words.text, summed=summed)
+    return bool(plausible) and len(value.text.split()) <= _MOST_OF_VALUE and (summed or not is_money(value.text))
 
 
 def _may_name(text: str, *, summed: bool) -> bool:
@@ -144,25 +158,36 @@ class _Column:
     """Entries under each other."""
 
     entries: list[Entry] = field(default_factory=list)
-    known: bool = False
 
-    def takes(self, entry: Entry, *, summed: bool) -> bool:
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether its words are labels: half of them known ones; one, where most values are numbers or it has a sum."""
+        known = sum(entry.known for entry in self.entries)
+        numbers = sum(any(map(str.isdigit, entry.value.text)) for entry in self.entries)
+        if any(entry.summed and is_sum(entry.words.text) for entry in self.entries):
+            return True
+        return 2 * known >= len(self.entries) or (known > 0 and 2 * numbers > len(self.entries))
+
+    def takes(self, entry: Entry) -> bool:
         """Whether an entry goes on with the column."""
-        words, value = self.entries[-1]
-        near = entry.words.middle - words.middle <= (_PITCH_OF_SUMS if summed else _PITCH)
+        words, value = self.entries[-1][:2]
+        near = entry.words.middle - words.middle <= (_PITCH_OF_SUMS if entry.summed else _PITCH)
         aligned = abs(words.box.left - entry.words.box.left) < _ALIGNED
         edges = min(abs(value.box.left - entry.value.box.left), abs(value.box.right - entry.value.box.right))
         return near and aligned and edges < _ALIGNED
 
 
-def _named(entries: Sequence[tuple[Entry, bool]]) -> Iterator[Entry]:
-    """The entries whose words are labels only because known labels stand in their column."""
+def _named(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The entries whose words are surely labels because known labels stand in their column."""
     columns: list[_Column] = []
-    for entry, summed in entries:
-        column = next((found for found in columns[: -_OPEN - 1 : -1] if found.takes(entry, summed=summed)), None)
+    for entry in entries:
+        column = next((found for found in columns[: -_OPEN - 1 : -1] if found.takes(entry)), None)
         if column is None:
             column = _Column()
             columns.append(column)
         column.entries.append(entry)
-        column.known |= entry.words.label >= _KNOWN or (summed and is_sum(entry.words.text))
-    return (entry for column in columns if column.known for entry in column.entries if not entry.words.label)
+    return (entry for column in columns if column.is_of_labels for entry in column.entries if not _is_sure(entry))
+
+
+def _is_sure(entry: Entry) -> bool:
+    return entry.words.label >= _KNOWN

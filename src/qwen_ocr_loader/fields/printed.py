@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .labels import is_title
 from .ledger import is_money, ledger
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def pairs(sheet: Sheet, *, listed: bool = False) -> list[Pair]:
         finder.taken |= columns.listed
     finder.ticks()
     finder.take(_after, sure=1)
-    for words, value in columns.named:
-        finder.take_beside(words, value)
+    for entry in columns.named:
+        finder.take_beside(entry.words, entry.value)
     for sure in (3, 2, 1):
         finder.take(_right, sure)
     finder.take(_askew, sure=2)
@@ -89,7 +90,7 @@ class _Finder:
 
     def take_beside(self, label: Piece, start: Piece) -> None:
         """Pair words with what begins beside them, if both are free."""
-        if self.is_free(label) and self.is_free(start):
+        if label not in self.taken and self.is_free(start):
             self.add(label, self.value_from(label, start))
 
     def add(self, label: Piece, value: list[Piece]) -> None:
@@ -101,6 +102,8 @@ class _Finder:
         """Whether it only goes on with what stands close before it, as ``Company`` in a firm's name."""
         before = next(iter(self.sheet.left(label)), None) if label.label < 3 else None
         if before is None or before.label or before.is_mark or before.is_number_of_item:
+            return False
+        if before.follows and before.line == label.line:  # cut apart as two labels with their values
             return False
         return _gap(before, label) < 0.8 and len(before.text.split()) <= _NAME_WORDS
 
@@ -208,7 +211,7 @@ def _below(finder: _Finder, label: Piece) -> list[Piece]:
 def _above(finder: _Finder, label: Piece) -> list[Piece]:
     """The nearest piece above a caption."""
     over = _nearest(finder, label, finder.sheet.above(label, _ABOVE))
-    return [over] if over and _may_be_caption(label) else []
+    return [over] if over and _may_be_caption(label) and not is_title(label.text) else []
 
 
 def _may_be_caption(label: Piece) -> bool:
