@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .labels import known_concept
 from .receipts import is_carried, is_sum
-from .shapes import amount, find, has_cents
+from .shapes import amount, find, has_cents, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from .rows import Piece, Sheet
 
 _SUMS = ("total", "subtotal", "tax", "service charge", "discount", "shipping", "tip", "rounding", "cash", "change")
+_TAXED = ("tax", "subtotal", "total")
 _COUNTED = ("quantity", "price", "total", "tax", "discount")
 _MONEY_SIGN = re.compile(r"[$€£¥₹₩￥円元]")
 _COLON = 3  # of a label with one
 _KNOWN = 2  # of a label that is one by its words
 _ALIGNED = 0.9  # line heights between edges of one column
+_BOX = 1.4  # line heights between a label and the value in the box under it
 _APART = 1.0  # line heights between words and what is beside them
 _PITCH = 2.6  # line heights from row to row of a column
 _PITCH_OF_SUMS = 5.0
@@ -69,14 +71,35 @@ class Ledger:
 def ledger(sheet: Sheet) -> Ledger:
     """The columns of a page."""
     rows = sheet.rows()
-    heading = next((i for i, row in enumerate(rows) if _is_heading(sheet, row)), None)
-    below = 0 if heading is None else heading + 1
-    sums = next((i for i, row in enumerate(rows) if i >= below and _is_sum_row(row, headed=heading is not None)), None)
-    listed = frozenset(_bought(rows, heading, sums))
+    heading = next((i for i, row in enumerate(rows) if _is_heading(sheet, row, *rows[i + 1 : i + 2])), None)
+    sums = _first_sum(rows, heading)
+    listed = frozenset((*_bought(rows, heading, sums), *_of_taxes(sheet, rows)))
+    boxes = list(_boxes(rows, listed))
+    boxed = {piece for entry in boxes for piece in entry[:2]}
     entries = [
-        entry for i, row in enumerate(rows) for entry in _entries(row, listed, summed=sums is not None and i >= sums)
+        entry
+        for i, row in enumerate(rows)
+        for entry in _entries(row, listed | boxed, summed=sums is not None and i >= sums)
     ]
-    return Ledger(listed, tuple(_named(entries)))
+    return Ledger(listed, (*boxes, *_named(entries)))
+
+
+def _first_sum(rows: Sequence[list[Piece]], heading: int | None) -> int | None:
+    """The first row below the headings that says it is a sum, else the first that is one."""
+    below = range(0 if heading is None else heading + 1, len(rows))
+    said = next((i for i in below if _is_sum_row(rows[i], headed=heading is not None)), None)
+    return _adding_up(rows, below) if said is None else said
+
+
+def _adding_up(rows: Sequence[list[Piece]], below: range) -> int | None:
+    """The first row whose amount is that of all amounts above it, two at least."""
+    sums, count = 0, 0
+    for i in below:
+        worth = number(rows[i][-1].text) if len(rows[i]) > 1 and is_money(rows[i][-1].text) else None
+        if worth is not None and count > 1 and worth == sums:
+            return i
+        sums, count = (sums + worth, count + 1) if worth is not None else (sums, count)
+    return None
 
 
 def is_money(text: str) -> bool:
@@ -87,14 +110,54 @@ def is_money(text: str) -> bool:
     return has_cents(text) or _MONEY_SIGN.search(text) is not None
 
 
-def _is_heading(sheet: Sheet, row: Sequence[Piece]) -> bool:
-    """Whether a row names what was bought, and how many or how much of it."""
+def _is_heading(sheet: Sheet, row: Sequence[Piece], under: Sequence[Piece] = ()) -> bool:
+    """Whether a row names what was bought, and how many or how much of it; or has numbers under it for the latter."""
     parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
     if any(piece.label == _COLON or piece.follows or is_money(piece.text) for piece in row):
         return False
-    names = {concept.name for part in parts if (concept := known_concept(part.text))}
+    names = _names(parts)
     counted = names & set(_COUNTED)
-    return len(parts) > 1 and ("description" in names or len(counted) > 2) and bool(counted)
+    if len(parts) > 1 and counted and ("description" in names or len(counted) > 2):
+        return True
+    numbers = any(is_money(piece.text) or piece.text.isdigit() for piece in under[1:])
+    wordy = not any(map(str.isdigit, "".join(part.text for part in parts)))
+    return "description" in names and min(len(parts), len(under)) > 2 and numbers and wordy
+
+
+def _names(parts: Sequence[Piece]) -> set[str]:
+    known = ((part.text.casefold(), known_concept(part.text)) for part in parts)
+    return {concept.name for said, concept in known if concept and said != "title"}
+
+
+def _of_taxes(sheet: Sheet, rows: Sequence[list[Piece]]) -> Iterator[Piece]:
+    """The pieces of summaries of taxes: headings of sums, and the rows of several amounts under them."""
+    inside = False
+    for row in rows:
+        parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
+        money = sum(is_money(piece.text) for piece in row)
+        headed = len(parts) > 2 and not money and len(_names(parts) & set(_TAXED)) > 1
+        inside = headed or (inside and money > 1)
+        if inside and not any(piece.label == _COLON for piece in row):
+            yield from row
+
+
+def _boxes(rows: Sequence[list[Piece]], listed: frozenset[Piece]) -> Iterator[Entry]:
+    """Labels in a row, with a value in the box under each; not the headings of a table, which has more rows."""
+    for i, (row, under) in enumerate(pairwise(rows)):
+        if not _stands_over(row, under) or {*row, *under} & listed:
+            continue
+        labels = sum(piece.label > 0 for piece in row)
+        wordy = not any(piece.label == _COLON or piece.follows or any(map(str.isdigit, piece.text)) for piece in row)
+        alone = i + 2 >= len(rows) or not _stands_over(under, rows[i + 2])
+        if wordy and alone and 2 * labels >= len(row) and not any(piece.label or piece.follows for piece in under):
+            yield from (Entry(words, value, False, False) for words, value in zip(row, under, strict=True))
+
+
+def _stands_over(row: Sequence[Piece], under: Sequence[Piece]) -> bool:
+    """Whether the pieces of a row begin where those right under them do, one for one."""
+    if len(row) != len(under) or len(row) < 2 or under[0].box.top - row[0].box.bottom > _BOX:
+        return False
+    return all(abs(one.box.left - other.box.left) < _ALIGNED for one, other in zip(row, under, strict=True))
 
 
 def _parts(sheet: Sheet, piece: Piece) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .labels import is_title
 from .ledger import is_money, ledger
+from .shapes import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ _COMB_GAP = 4.5  # between the boxes that a number is written into, a digit in e
 _MOST_PIECES = 16
 _TICK_GAP = 2.5
 _NAME_WORDS = 4
+_WHOLE_DATE = 8  # letters of one with its year
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class _Finder:
         for piece in self.sheet.right(start):
             near = _COMB_GAP if len(piece.text) < 3 else _WORD_GAP
             apart = piece.follows or piece.box.left > end - 0.5 or _gap(piece, value[-1]) > near
-            if apart or not self.is_free(piece):
+            if apart or not self.is_free(piece) or _begins_anew(piece, value[-1]):
                 break
             if piece.box.height > 0.6 * start.box.height:  # not the dash printed between boxes
                 value.append(piece)
@@ -169,6 +171,12 @@ class _Finder:
         if beside is None or not beside.label or beside is label:
             return False
         return _gap(piece, beside) < (_FAR_RIGHT if beside.label > 1 else _NEAR_RIGHT / 2)
+
+
+def _begins_anew(piece: Piece, before: Piece) -> bool:
+    """Whether it is a date behind a number, which it does not belong to."""
+    date = find(piece.text, "date") if before.text.isdigit() else None
+    return date is not None and date[0] == 0 and date[1] >= _WHOLE_DATE
 
 
 def _shares_column(one: Piece, other: Piece) -> bool:
