@@ -33,6 +33,7 @@ _MOST_WORDS = 8  # of a label with its value in the same line; one that a colon 
 _HOUSE_NUMBER = re.compile(r"(?i)\s*no\.?\s?[:：]\s?\d+[\w/-]*\s?[,&]")
 _ITEM = re.compile(r"\(\w{1,2}\)(?=\s+\w)")
 _LONGEST_VALUE = 300  # characters looked through for another label
+_NEVER_SECOND = ("address", "company", "description", "name", "quantity", "price")
 _BRIEF = 4  # letters of an abbreviation that may also begin a code: ``INV2031``
 _FEWEST = 4  # letters of a value that is run together with its label
 _LAST_WORD = re.compile(r"[^\W\d_][^\s\d]*$")
@@ -152,7 +153,7 @@ def _is_date_at(text: str, start: int, end: int) -> bool:
 def _may_be_second(label: str) -> bool:
     """Whether a label is one that stands behind another's value, not a word of an address or a thing bought."""
     concept = known_concept(label)
-    return concept is not None and concept.name not in ("address", "company", "description", "name", "quantity", "price")
+    return concept is not None and concept.name not in _NEVER_SECOND
 
 
 def _is_before_value(text: str, at: int, known: int) -> bool:

@@ -74,7 +74,7 @@ def _phrase(found: Sequence[Word]) -> Phrase:
 
 
 def head(text: str) -> str:
-    """A label without its number, a rate, and what is explained in it: ``"5 Address (street and no.)"`` is ``"Address"``."""
+    """A label without its number, its rate and what is explained in it: ``"5 Address (of home)"`` is ``"Address"``."""
     text = RATE.sub("", text)
     start = _NUMBERING.match(text)
     found = _HEAD.match(text, start.end() if start else 0)

@@ -1,9 +1,10 @@
 """What stands in columns on a receipt or an invoice: things bought, which are no fields, and words beside values.
 
 Things bought stand under a row of headings (what, how many, how much), or, where there is none, are words with an
-amount at the right end of their row; both end at the first sum. Words are also a label, though none that is known, where
-they stand in one column with known labels, row for row, and what is beside them in one column with the values: the
-``Card`` under a total, the ``Operator`` under a date. An amount has such a label only from the first sum on.
+amount at the right end of their row; both end at the first sum: the row that says so, else the one whose amount is
+that of all above it. Words are also a label, though no known one, where they stand in one column with known labels, row
+for row, and what is beside them in one column with the values: the ``Card`` under a total, the ``Operator`` under a
+date. An amount has such a label only from the first sum on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _SUMS = ("total", "subtotal", "tax", "service charge", "discount", "shipping", "
 _TAXED = ("tax", "subtotal", "total")
 _COUNTED = ("quantity", "price", "total", "tax", "discount")
 _MONEY_SIGN = re.compile(r"[$€£¥₹₩￥円元]")
+_CURRENCY = re.compile(r"\s+\(?[A-Z]{2,3}\)?$")
 _COLON = 3  # of a label with one
 _KNOWN = 2  # of a label that is one by its words
 _ALIGNED = 0.9  # line heights between edges of one column
@@ -79,7 +81,7 @@ def ledger(sheet: Sheet) -> Ledger:
     entries = [
         entry
         for i, row in enumerate(rows)
-        for entry in _entries(row, listed | boxed, summed=sums is not None and i >= sums)
+        for entry in _entries(row, listed | boxed, summed=sums is not None and i >= sums, is_sum=i == sums)
     ]
     return Ledger(listed, (*boxes, *_named(entries)))
 
@@ -170,7 +172,7 @@ def _is_sum_row(row: Sequence[Piece], *, headed: bool) -> bool:
 
 
 def _is_of_sum(piece: Piece, *, headed: bool) -> bool:
-    concept = known_concept(piece.text)
+    concept = known_concept(_CURRENCY.sub("", piece.text))
     if concept is not None and concept.name in _SUMS:
         return True
     return is_sum(piece.text) or is_carried(piece.text) or (not headed and piece.label > 0)
@@ -191,14 +193,14 @@ def _bought(rows: Sequence[list[Piece]], heading: int | None, sums: int | None) 
         last = max(piece.box.bottom for piece in row)
 
 
-def _entries(row: Sequence[Piece], listed: frozenset[Piece], *, summed: bool) -> Iterator[Entry]:
-    """Words beside values in a row."""
+def _entries(row: Sequence[Piece], listed: frozenset[Piece], *, summed: bool, is_sum: bool) -> Iterator[Entry]:
+    """Words beside values in a row; the first sum is known to be one, whatever it is called."""
     free = [piece for piece in row if piece not in listed]
     beside = [pair for pair in pairwise(free) if _may_be_entry(*pair, summed=summed)]
     known = [pair for pair in beside if pair[0].label >= _KNOWN]
     for words, value in beside:
         mates = ((words, value) == pair or not {words, value} & set(pair) for pair in known)
-        yield Entry(words, value, summed, any(mates))
+        yield Entry(words, value, summed, is_sum or any(mates))
 
 
 def _may_be_entry(words: Piece, value: Piece, *, summed: bool) -> bool:
@@ -227,7 +229,7 @@ class _Column:
         """Whether its words are labels: half of them known ones; one, where most values are numbers or it has a sum."""
         known = sum(entry.known for entry in self.entries)
         numbers = sum(any(map(str.isdigit, entry.value.text)) for entry in self.entries)
-        if any(entry.summed and is_sum(entry.words.text) for entry in self.entries):
+        if any(entry.summed and entry.known for entry in self.entries):
             return True
         return 2 * known >= len(self.entries) or (known > 0 and 2 * numbers > len(self.entries))
 

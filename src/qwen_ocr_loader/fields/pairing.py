@@ -145,8 +145,9 @@ class _Finder:
         """Where a value is printed; nothing where it is not found."""
         if concept.name == "total" and (found := total(self.sheet)):
             return found
-        found = next(self._labelled(concept, self.pairs), None) or next(self._labelled(concept, self.listed), None)
-        return found or self._unlabelled(concept)
+        for found in self._labelled(concept, self.pairs):
+            return found
+        return next(self._labelled(concept, self.listed), None) or self._unlabelled(concept)
 
     def _labelled(self, concept: Concept, among: Sequence[Pair]) -> Iterator[Sequence[Piece]]:
         """Values beside labels that fit, the best first."""

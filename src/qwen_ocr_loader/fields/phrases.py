@@ -25,8 +25,8 @@ total (amount): grand total; total amount due; total amount payable; total due; 
     tổng cộng; tổng tiền; thành tiền; الإجمالي; المجموع; المبلغ الإجمالي
 subtotal (amount): subtotal; sub total; amount untaxed; untaxed amount; total excluding; total excl; net amount;
     taxable amount; goods total; zwischensumme; nettobetrag; netto; sous total; total ht; montant ht; base imponible;
-    base imponibile; subtotale; imponibile; total ilíquido; 小计; 不含税金额; 小計; 税抜金額; net; subtotaal; suma częściowa;
-    delsumma; подытог; 소계; 공급가액; tạm tính; المجموع الفرعي
+    base imponibile; subtotale; imponibile; total ilíquido; 小计; 不含税金额; 小計; 税抜金額; net; subtotaal;
+    suma częściowa; delsumma; подытог; 소계; 공급가액; tạm tính; المجموع الفرعي
 tax (amount): tax amount; total tax; sales tax; tax; vat; vat amount; gst; gst amount; total gst; sst; mwst; ust;
     incl vat; including vat; vat included; includes vat; incl gst; incl tax; tax included;
     plus vat; plus tax; mehrwertsteuer; umsatzsteuer; steuer; enthaltene mwst; inkl mwst; incl mwst; darin mwst;
@@ -50,9 +50,9 @@ invoice number (id): invoice number; invoice no; invoice num; invoice; invoice i
     rechnungsnummer; rechnungs nr; rechnung nr; rechnungsnr; rechnung; beleg nr; belegnummer; bon nr;
     numéro de facture; facture n; facture no; n facture; facture; número de factura; factura n; factura no;
     n de factura; factura; número da fatura; fatura n; fatura; nota fiscal; numero fattura; fattura n; fattura;
-    n fattura; 发票号码; 发票号; 票据号码; 单号; 单据号; 小票号; 請求書番号; 請求番号; 領収書番号; 伝票番号; factuurnummer; bonnummer; bonnr;
-    numer faktury; nr faktury; nr paragonu; fakturanummer; kvittonummer; номер счета; номер чека; чек; 송장번호;
-    영수증번호; số hóa đơn; số hoá đơn; رقم الفاتورة
+    n fattura; 发票号码; 发票号; 票据号码; 单号; 单据号; 小票号; 請求書番号; 請求番号; 領収書番号; 伝票番号;
+    factuurnummer; bonnummer; bonnr; numer faktury; nr faktury; nr paragonu; fakturanummer; kvittonummer; номер счета;
+    номер чека; чек; 송장번호; 영수증번호; số hóa đơn; số hoá đơn; رقم الفاتورة
 order number (id): order number; order id; order no; order; po number; po no; purchase order; bestellnummer;
     bestell nr; auftragsnummer; auftrags nr; numéro de commande; commande n; número de pedido; pedido; numero ordine;
     ordine; 订单号; 订单编号; 訂單編號; 注文番号; 発注番号
@@ -67,7 +67,8 @@ terminal (id): terminal; terminal id; terminal no; auth code; approval code; gen
 tax number (id): tax number; tax id; tax no; vat no; vat number; vat id; vat reg no; vat tin; tin; gst no; gst id;
     gst id no; gst reg no; gst reg; gst number; gst registration no; sst id; tax reg id; service tax; ust id;
     ust idnr; ust id nr; steuernummer; steuer nr; n tva; numéro de tva; nif; cif; rfc; nit; cnpj; partita iva; p iva;
-    codice fiscale; 税号; 纳税人识别号; 统一社会信用代码; 登録番号; nip; инн; 사업자등록번호; mã số thuế; vat; gst; tva
+    codice fiscale; 税号; 纳税人识别号; 统一社会信用代码; 登録番号; nip; инн; 사업자등록번호; mã số thuế; vat; gst;
+    tva
 registration number (id): registration number; registration no; reg no; company no; company reg no; co no; co reg no;
     business reg no; roc no; handelsregister; siret; siren; 注册号; 工商注册号; 法人番号
 id number (id): id number; id no; identity number; identity card no; identification number; ic no; passport no;
@@ -100,19 +101,19 @@ shipping address (address): shipping address; ship to; delivery address; deliver
     adresse de livraison; 收货地址; 送货地址; 配送先
 phone (phone): phone; phone no; phone number; telephone; telephone no; telephone number; tel; tel no; mobile;
     mobile no; contact no; contact number; hp; telefon; telefonnummer; tel nr; mobil; téléphone; portable; teléfono;
-    móvil; telefone; celular; telefono; cellulare; 电话; 联系电话; 手机; 手机号; 電話; 電話番号; 携帯; телефон; тел; 전화;
-    전화번호; điện thoại; số điện thoại; هاتف; الهاتف
+    móvil; telefone; celular; telefono; cellulare; 电话; 联系电话; 手机; 手机号; 電話; 電話番号; 携帯; телефон; тел;
+    전화; 전화번호; điện thoại; số điện thoại; هاتف; الهاتف
 fax (phone): fax; fax no; fax number; telecopier; telecopier no; telefax; télécopie; 传真; ファックス
 email (email): email; e mail; email address; mail; courriel; correo; correo electrónico; 邮箱; 电子邮件; メール
 website (site): website; web site; web; partner website; url; homepage; internet; site; sitio web; 网址; 网站;
     ホームページ
 page (text): page; page no; seite; página; pagina; 页码; 頁; ページ
 name (name): name; full name; first name; last name; surname; given name; vorname; nachname; nom; prénom; nombre;
-    apellido; apellidos; nome; sobrenome; cognome; 姓名; 名字; 氏名; お名前; 名前; フリガナ; naam; imię i nazwisko; nazwisko; namn;
-    имя; фамилия; фио; 이름; 성명; họ tên; họ và tên; الاسم
-cashier (text): cashier; cashier no; served by; server; operator; waiter; kassierer; kasse; bediener; caissier; caisse;
-    serveur; cajero; caja; camarero; caixa; operador; cassiere; cassa; cameriere; 收银员; 收款人; 担当; 担当者; medewerker;
-    kasjer; kassa; касса; кассир; 담당자; 계산원; thu ngân
+    apellido; apellidos; nome; sobrenome; cognome; 姓名; 名字; 氏名; お名前; 名前; フリガナ; naam; imię i nazwisko;
+    nazwisko; namn; имя; фамилия; фио; 이름; 성명; họ tên; họ và tên; الاسم
+cashier (text): cashier; cashier no; served by; server; operator; waiter; kassierer; kasse; bediener; caissier;
+    caisse; serveur; cajero; caja; camarero; caixa; operador; cassiere; cassa; cameriere; 收银员; 收款人; 担当;
+    担当者; medewerker; kasjer; kassa; касса; кассир; 담당자; 계산원; thu ngân
 salesperson (text): salesperson; sales person; salesman; verkäuferin; vendeuse; 销售员; 营业员
 table (text): table; table no; tisch; mesa; tavolo; 桌号; 台号; テーブル
 guests (count): covers; guests; pax; gäste; couverts; comensales; coperti; 人数
@@ -126,8 +127,8 @@ quantity (count): quantity; qty; count; pcs; units; menge; anzahl; stück; quant
     qtd; quantità; qta; 数量; 个数; 個数
 price (amount): unit price; price; unit cost; rate; u p; s price; each; einzelpreis; e preis; preis; prix unitaire;
     prix; p u; precio unitario; precio; preço unitário; preço; prezzo unitario; prezzo; 单价; 价格; 單價; 単価; 価格
-postcode (id): postcode; post code; zip; zip code; postal code; plz; postleitzahl; code postal; código postal; cep; cap;
-    邮编; 郵便番号
+postcode (id): postcode; post code; zip; zip code; postal code; plz; postleitzahl; code postal; código postal; cep;
+    cap; 邮编; 郵便番号
 period (text): period; billing period; zeitraum; abrechnungszeitraum; leistungszeitraum; période; período; periodo
 gender (text): gender; sex; geschlecht; sexe; sexo; sesso; 性别; 性別
 nationality (text): nationality; staatsangehörigkeit; nationalité; nacionalidad; nacionalidade; nazionalità; 国籍;
