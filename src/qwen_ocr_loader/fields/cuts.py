@@ -31,6 +31,7 @@ _BY = re.compile(r"(?:[^\W\d_]+\s){1,3}(?:by|By|BY)\b(?=\s+[^\W\d_a-z])")
 _CAPITALS = re.compile(r"(?:[^\W\d_a-z]{2,}[^\w\s]*\s+)+(?=[^\W_]*[\da-z])")
 _MOST_WORDS = 8  # of a label with its value in the same line; one that a colon ends may be a sentence
 _HOUSE_NUMBER = re.compile(r"(?i)\s*no\.?\s?[:：]\s?\d+[\w/-]*\s?[,&]")
+_PREMISES = re.compile(r"(?i)(?:unit|lot|blk|block|level|floor|suite)\s+\w{0,2}\d")
 _ITEM = re.compile(r"\(\w{1,2}\)(?=\s+\w)")
 _LONGEST_VALUE = 300  # characters looked through for another label
 _NEVER_SECOND = ("address", "company", "description", "name", "quantity", "price")
@@ -106,6 +107,8 @@ def _sureness(text: str, vocabulary: Vocabulary) -> int:
 
 def _label_end(text: str, at: int, vocabulary: Vocabulary) -> int:
     """Where a label ends that its value follows without a colon; 0 where no value does."""
+    if _PREMISES.match(text, at):
+        return 0
     numbered = _NUMBERED.match(text, at) or _BY.match(text, at)
     if numbered:
         return numbered.end()

@@ -31,6 +31,8 @@ _CURRENCY = re.compile(r"\s+\(?[A-Z]{2,3}\)?$")
 _COLON = 3  # of a label with one
 _KNOWN = 2  # of a label that is one by its words
 _ALIGNED = 0.9  # line heights between edges of one column
+_COLUMNS = 3  # of a table that is known by its form alone
+_ROWS = 2
 _BOX = 1.4  # line heights between a label and the value in the box under it
 _APART = 1.0  # line heights between words and what is beside them
 _PITCH = 2.6  # line heights from row to row of a column
@@ -73,7 +75,7 @@ class Ledger:
 def ledger(sheet: Sheet) -> Ledger:
     """The columns of a page."""
     rows = sheet.rows()
-    heading = next((i for i, row in enumerate(rows) if _is_heading(sheet, row, *rows[i + 1 : i + 2])), None)
+    heading = next((i for i, row in enumerate(rows) if _is_heading(sheet, row, rows[i + 1 : i + 3])), None)
     sums = _first_sum(rows, heading)
     listed = frozenset((*_bought(rows, heading, sums), *_of_taxes(sheet, rows)))
     boxes = list(_boxes(rows, listed))
@@ -112,8 +114,8 @@ def is_money(text: str) -> bool:
     return has_cents(text) or _MONEY_SIGN.search(text) is not None
 
 
-def _is_heading(sheet: Sheet, row: Sequence[Piece], under: Sequence[Piece] = ()) -> bool:
-    """Whether a row names what was bought, and how many or how much of it; or has numbers under it for the latter."""
+def _is_heading(sheet: Sheet, row: Sequence[Piece], under: Sequence[Sequence[Piece]]) -> bool:
+    """Whether a row names what was bought, and how many or how much of it; or heads columns with numbers in them."""
     parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
     if any(piece.label == _COLON or piece.follows or is_money(piece.text) for piece in row):
         return False
@@ -121,9 +123,23 @@ def _is_heading(sheet: Sheet, row: Sequence[Piece], under: Sequence[Piece] = ())
     counted = names & set(_COUNTED)
     if len(parts) > 1 and counted and ("description" in names or len(counted) > 2):
         return True
-    numbers = any(is_money(piece.text) or piece.text.isdigit() for piece in under[1:])
-    wordy = not any(map(str.isdigit, "".join(part.text for part in parts)))
-    return "description" in names and min(len(parts), len(under)) > 2 and numbers and wordy
+    if len(parts) < _COLUMNS or any(map(str.isdigit, "".join(part.text for part in parts))):
+        return False
+    rows = sum(_is_of_table(below, parts) for below in under)
+    return rows == _ROWS or (rows > 0 and "description" in names)
+
+
+def _is_of_table(row: Sequence[Piece], headings: Sequence[Piece]) -> bool:
+    """Whether a row has nothing but values, numbers among them, each under a heading of its own."""
+    numbers = any(is_money(piece.text) or piece.text.isdigit() for piece in row[1:])
+    if not numbers or len(row) < _COLUMNS or any(piece.label or piece.follows for piece in row):
+        return False
+    over = [[i for i, heading in enumerate(headings) if _shares_column(piece, heading)] for piece in row]
+    return all(len(found) == 1 for found in over) and len({found[0] for found in over}) == len(over)
+
+
+def _shares_column(one: Piece, other: Piece) -> bool:
+    return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 
 def _names(parts: Sequence[Piece]) -> set[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..results import Field
@@ -82,11 +81,6 @@ class _Finder:
         self.sheet = sheet
         self.pairs = pairs(sheet)
 
-    @cached_property
-    def listed(self) -> Sequence[Pair]:
-        """The pairs that there are where headings of things bought are labels too."""
-        return pairs(self.sheet, listed=True)
-
     def field(self, name: str, wanted: Any) -> Field:
         """The field of a name, whatever its template."""
         if isinstance(wanted, Mapping):
@@ -145,9 +139,12 @@ class _Finder:
         """Where a value is printed; nothing where it is not found."""
         if concept.name == "total" and (found := total(self.sheet)):
             return found
-        for found in self._labelled(concept, self.pairs):
-            return found
-        return next(self._labelled(concept, self.listed), None) or self._unlabelled(concept)
+        ways = (self._labelled(concept, self.pairs), self._labelled_in_list(concept))
+        return next((found for way in ways for found in way), None) or self._unlabelled(concept)
+
+    def _labelled_in_list(self, concept: Concept) -> Iterator[Sequence[Piece]]:
+        """Values under headings of things bought, looked for only where nothing else is found."""
+        yield from self._labelled(concept, pairs(self.sheet, listed=True))
 
     def _labelled(self, concept: Concept, among: Sequence[Pair]) -> Iterator[Sequence[Piece]]:
         """Values beside labels that fit, the best first."""
