@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .labels import known_concept
-from .receipts import is_carried, is_sum
+from .receipts import is_carried, is_sum, is_summary
 from .shapes import amount, find, has_cents, number
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _TAXED = ("tax", "subtotal", "total")
 _COUNTED = ("quantity", "price", "total", "tax", "discount")
 _MONEY_SIGN = re.compile(r"[$€£¥₹₩￥円元]")
 _CURRENCY = re.compile(r"\s+\(?[A-Z]{2,3}\)?$")
+_CURRENCY_ALONE = re.compile(
+    r"RM|MYR|EUR|USD|GBP|CHF|JPY|CNY|RMB|INR|SGD|HKD|AUD|CAD|PLN|SEK|DKK|NOK|RUB|KRW|VND|Rs\.?"
+)
 _COLON = 3  # of a label with one
 _KNOWN = 2  # of a label that is one by its words
 _ALIGNED = 0.9  # line heights between edges of one column
@@ -149,14 +152,18 @@ def _names(parts: Sequence[Piece]) -> set[str]:
 
 def _of_taxes(sheet: Sheet, rows: Sequence[list[Piece]]) -> Iterator[Piece]:
     """The pieces of summaries of taxes: headings of sums, and the rows of several amounts under them."""
-    inside = False
+    inside, headed = False, False
     for row in rows:
         parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
         money = sum(is_money(piece.text) for piece in row)
-        headed = len(parts) > 2 and not money and len(_names(parts) & set(_TAXED)) > 1
-        inside = headed or (inside and money > 1)
+        below_heading, headed = headed, is_summary(row) or _heads_taxes(parts, money)
+        inside = headed or (inside and (money > 1 or (below_heading and not money)))
         if inside and not any(piece.label == _COLON for piece in row):
             yield from row
+
+
+def _heads_taxes(parts: Sequence[Piece], money: int) -> bool:
+    return len(parts) > 2 and not money and len(_names(parts) & set(_TAXED)) > 1
 
 
 def _boxes(rows: Sequence[list[Piece]], listed: frozenset[Piece]) -> Iterator[Entry]:
@@ -230,6 +237,8 @@ def _may_name(text: str, *, summed: bool) -> bool:
     """Whether words may be a label that is not known."""
     letters = sum(map(str.isalpha, text)) >= 2 and (text[0].isupper() or (summed and text[0].isalpha()))
     wordless = not text[0].isascii() and text[0].isalpha()
+    if _CURRENCY_ALONE.fullmatch(text):
+        return False
     ends = text[-1] in ".,;!?" and len(text.split()) > 1
     return (letters or wordless) and not ends and len(text.split()) <= _MOST_WORDS and find(text, "date") is None
 
@@ -259,7 +268,7 @@ class _Column:
 
 
 def _named(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """The entries whose words are surely labels because known labels stand in their column."""
+    """The entries whose words are labels, as known labels stand in their column."""
     columns: list[_Column] = []
     for entry in entries:
         column = next((found for found in columns[: -_OPEN - 1 : -1] if found.takes(entry)), None)
@@ -267,8 +276,4 @@ def _named(entries: Sequence[Entry]) -> Iterator[Entry]:
             column = _Column()
             columns.append(column)
         column.entries.append(entry)
-    return (entry for column in columns if column.is_of_labels for entry in column.entries if not _is_sure(entry))
-
-
-def _is_sure(entry: Entry) -> bool:
-    return entry.words.label >= _KNOWN
+    return (entry for column in columns if column.is_of_labels for entry in column.entries)

@@ -9,10 +9,11 @@ first.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .labels import is_title
+from .labels import is_title, known_concept
 from .ledger import is_money, ledger
 from .shapes import find
 
@@ -33,6 +34,10 @@ _COMB_GAP = 4.5  # between the boxes that a number is written into, a digit in e
 _MOST_PIECES = 16
 _TICK_GAP = 2.5
 _NAME_WORDS = 4
+_COLON = 3  # of a label with one
+_IN_DIGITS = ("date", "time", "amount", "count", "phone")
+_WHOLE = ("date", "time", "email", "site")
+_HALF_OF_DAY = re.compile(r"(?i)[ap]\.?m\.?")
 _WHOLE_DATE = 8  # letters of one with its year
 
 
@@ -78,7 +83,9 @@ class _Finder:
         self.taken: set[Piece] = set()
         rests = set(sheet.wrapped.values())
         self._labels = [
-            piece for piece in sheet.pieces if piece.label and piece not in rests and not self._goes_on(piece)
+            piece
+            for piece in sheet.pieces
+            if piece.label and piece not in rests and not self._goes_on(piece) and not self._is_mere_title(piece)
         ]
 
     def take(self, way: Way, sure: int) -> None:
@@ -87,7 +94,7 @@ class _Finder:
             if label.label < sure or label in self.taken:
                 continue
             value = way(self, label) or (way(self, rest) if (rest := self.sheet.wrapped.get(label)) else [])
-            if value:
+            if value and (label.label == _COLON or _can_be(self.sheet.text(value), label)):
                 self.add(label, value)
 
     def take_beside(self, label: Piece, start: Piece) -> None:
@@ -99,6 +106,12 @@ class _Finder:
         """Pair them: neither is free for anything else."""
         self.found.append(Pair(label, tuple(value)))
         self.taken |= {label, *value}
+
+    def _is_mere_title(self, label: Piece) -> bool:
+        """Whether it heads the page, without a value in its line: ``TAX INVOICE``."""
+        if label.label > 1 or not is_title(label.text):
+            return False
+        return not any(piece.follows and piece.line == label.line for piece in self.sheet.right(label)[:1])
 
     def _goes_on(self, label: Piece) -> bool:
         """Whether it only goes on with what stands close before it, as ``Company`` in a firm's name."""
@@ -141,16 +154,25 @@ class _Finder:
         for piece in self.sheet.right(start):
             near = _COMB_GAP if len(piece.text) < 3 else _WORD_GAP
             apart = piece.follows or piece.box.left > end - 0.5 or _gap(piece, value[-1]) > near
-            if apart or not self.is_free(piece) or _begins_anew(piece, value[-1]):
+            if apart or not self.is_free(piece) or self._begins_anew(piece, value, label):
                 break
             if piece.box.height > 0.6 * start.box.height:  # not the dash printed between boxes
                 value.append(piece)
         return value
 
+    def _begins_anew(self, piece: Piece, value: list[Piece], label: Piece) -> bool:
+        """Whether it is a date behind a number, or no time behind a date, and belongs to neither."""
+        date = find(piece.text, "date") if value[-1].text.isdigit() else None
+        if date is not None and date[0] == 0 and date[1] >= _WHOLE_DATE:
+            return True
+        concept = known_concept(label.text)
+        dated = concept is not None and concept.kind == "date" and find(self.sheet.text(value), "date")
+        return bool(dated) and not (find(piece.text, "time") or _HALF_OF_DAY.fullmatch(piece.text))
+
     def _next_line(self, label: Piece, value: list[Piece]) -> list[Piece]:
         """The line that goes on with a value: the next one, free, starting where it starts, without its own label."""
         first, last = value[0], value[-1]
-        if is_money(last.text):
+        if is_money(last.text) or _is_whole(self.sheet.text(value), label):
             return []
         aligned = (piece for piece in self.sheet.below(last, _LEADING) if abs(piece.box.left - first.box.left) < 1.0)
         lower = next(aligned, None)
@@ -173,10 +195,18 @@ class _Finder:
         return _gap(piece, beside) < (_FAR_RIGHT if beside.label > 1 else _NEAR_RIGHT / 2)
 
 
-def _begins_anew(piece: Piece, before: Piece) -> bool:
-    """Whether it is a date behind a number, which it does not belong to."""
-    date = find(piece.text, "date") if before.text.isdigit() else None
-    return date is not None and date[0] == 0 and date[1] >= _WHOLE_DATE
+def _can_be(value: str, label: Piece) -> bool:
+    """Whether a value has a digit, where its label asks for a number, a date or such."""
+    concept = known_concept(label.text)
+    return concept is None or concept.kind not in _IN_DIGITS or any(map(str.isdigit, value))
+
+
+def _is_whole(value: str, label: Piece) -> bool:
+    """Whether a value is all that its label asks for, so that no other line goes on with it."""
+    concept = known_concept(label.text)
+    if concept is None or concept.kind not in _WHOLE:
+        return False
+    return find(value, concept.kind) is not None
 
 
 def _shares_column(one: Piece, other: Piece) -> bool:

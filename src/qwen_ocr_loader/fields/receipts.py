@@ -274,9 +274,14 @@ def total(sheet: Sheet) -> list[Piece]:
 def _sum_labels(sheet: Sheet) -> Iterator[Piece]:
     """Labels of totals, down to the summary of taxes."""
     for row in sheet.rows():
-        if any(_SUMMARY.search(piece.text) for piece in row):
+        if is_summary(row):
             return
         yield from (piece for piece in row if _is_total(piece.text))
+
+
+def is_summary(row: Sequence[Piece]) -> bool:
+    """Whether a row heads the summary of the taxes in a bill."""
+    return any(_SUMMARY.search(piece.text) for piece in row)
 
 
 def _is_total(text: str) -> bool:
