@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .labels import known_concept
-from .receipts import is_carried, is_sum, is_summary
+from .receipts import is_carried, is_of_all, is_sum, is_summary
 from .shapes import amount, find, has_cents, number
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _of_taxes(sheet: Sheet, rows: Sequence[list[Piece]]) -> Iterator[Piece]:
         money = sum(is_money(piece.text) for piece in row)
         below_heading, headed = headed, is_summary(row) or _heads_taxes(parts, money)
         inside = headed or (inside and (money > 1 or (below_heading and not money)))
-        if inside and not any(piece.label == _COLON for piece in row):
+        if inside and (money > 1 or not any(piece.label == _COLON for piece in row)):
             yield from row
 
 
@@ -209,8 +209,10 @@ def _bought(rows: Sequence[list[Piece]], heading: int | None, sums: int | None) 
                 yield from row
         return
     last = rows[heading][0].box.bottom
-    for row in rows[heading:sums]:
-        if row[0].label == _COLON or row[0].box.top - last > _WIDEST_GAP:
+    yield from rows[heading]
+    for row in rows[heading + 1 : sums]:
+        over = len(row) > 1 and is_of_all(row[0].text)
+        if over or row[0].label == _COLON or row[0].box.top - last > _WIDEST_GAP:
             return
         yield from row
         last = max(piece.box.bottom for piece in row)

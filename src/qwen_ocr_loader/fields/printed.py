@@ -178,7 +178,8 @@ class _Finder:
         lower = next(aligned, None)
         if lower is None or lower.follows or not self.is_free(lower) or self.is_labelled(lower, label):
             return []
-        return [] if self._is_of_next_row(lower, label, first) else self._row_from(label, lower)
+        other = self._is_of_next_row(lower, label, first) or _is_other(lower.text, self.sheet.text(value), label)
+        return [] if other else self._row_from(label, lower)
 
     def _is_of_next_row(self, lower: Piece, label: Piece, first: Piece) -> bool:
         """Whether it stands beside words of its own, under a label that has its value beside it."""
@@ -199,6 +200,13 @@ def _can_be(value: str, label: Piece) -> bool:
     """Whether a value has a digit, where its label asks for a number, a date or such."""
     concept = known_concept(label.text)
     return concept is None or concept.kind not in _IN_DIGITS or any(map(str.isdigit, value))
+
+
+def _is_other(lower: str, value: str, label: Piece) -> bool:
+    """Whether a line under a telephone number is none."""
+    concept = known_concept(label.text)
+    phone = concept is not None and concept.kind == "phone" and find(value, "phone")
+    return bool(phone) and not find(lower, "phone")
 
 
 def _is_whole(value: str, label: Piece) -> bool:
