@@ -27,6 +27,7 @@ _SUMS = ("total", "subtotal", "tax", "service charge", "discount", "shipping", "
 _TAXED = ("tax", "subtotal", "total")
 _COUNTED = ("quantity", "price", "total", "tax", "discount")
 _MONEY_SIGN = re.compile(r"[$€£¥₹₩￥円元]")
+_BESIDE_MONEY = re.compile(r"\W*(?:[A-Z]{1,3}|(?i:rs|kr|zł|kč|ft|euros?))?\W*")
 _CURRENCY = re.compile(r"\s+\(?[A-Z]{2,3}\)?$")
 _CURRENCY_ALONE = re.compile(
     r"RM|MYR|EUR|USD|GBP|CHF|JPY|CNY|RMB|INR|SGD|HKD|AUD|CAD|PLN|SEK|DKK|NOK|RUB|KRW|VND|Rs\.?"
@@ -110,9 +111,9 @@ def _adding_up(rows: Sequence[list[Piece]], below: range) -> int | None:
 
 
 def is_money(text: str) -> bool:
-    """Whether a text is an amount and nothing else: with cents, thousands or a sign of money."""
+    """Whether a text is an amount and no more than a currency or a code of tax: with cents, thousands or a sign."""
     span = amount(text)
-    if span is None or sum(map(str.isalnum, text[: span[0]] + text[span[1] :])) > 3:
+    if span is None or not all(map(_BESIDE_MONEY.fullmatch, (text[: span[0]], text[span[1] :]))):
         return False
     return has_cents(text) or _MONEY_SIGN.search(text) is not None
 
