@@ -226,7 +226,7 @@ def _titles() -> frozenset[str]:
 
 def known_concept(text: str) -> Concept | None:
     """The concept of the table that a printed label names; None where it names none."""
-    return _by_phrase().get(phrase(head(text))) or _by_phrase().get(phrase(text))
+    return _by_phrase().get(phrase(text)) or _by_phrase().get(phrase(head(text)))
 
 
 @cache
@@ -269,7 +269,8 @@ def likeness(label: str, concept: Concept) -> float:
     printed, found = phrase(head(label)), phrase(label)
     if not printed or not concept.phrases:
         return 0.0
-    known = next((said for said in (printed, found) if said in concept.phrases), None)
+    other = found != printed and found in _by_phrase() and found not in concept.phrases  # "P. IVA" is no point P
+    known = next((said for said in (found if other else printed, found) if said in concept.phrases), None)
     if known:
         return 1.0 - 0.2 * concept.phrases.index(known) / len(concept.phrases)
     asked = concept.phrases[0]

@@ -233,7 +233,11 @@ def _may_be_entry(words: Piece, value: Piece, *, summed: bool) -> bool:
     if value.box.left - words.box.right < _APART or value.label or words.follows or value.follows:
         return False
     plausible = words.label or _may_name(words.text, summed=summed)
-    return bool(plausible) and len(value.text.split()) <= _MOST_OF_VALUE and (summed or not is_money(value.text))
+    return (
+        bool(plausible)
+        and len(value.text.split()) <= _MOST_OF_VALUE
+        and (summed or not is_money(value.text.split()[-1]))
+    )
 
 
 def _may_name(text: str, *, summed: bool) -> bool:

@@ -67,10 +67,11 @@ terminal (id): terminal; terminal id; terminal no; auth code; approval code; gen
 tax number (id): tax number; tax id; tax no; vat no; vat number; vat id; vat reg no; vat tin; tin; gst no; gst id;
     gst id no; gst reg no; gst reg; gst number; gst registration no; sst id; tax reg id; service tax; ust id;
     ust idnr; ust id nr; steuernummer; steuer nr; n tva; numéro de tva; nif; cif; rfc; nit; cnpj; partita iva; p iva;
-    codice fiscale; 税号; 纳税人识别号; 统一社会信用代码; 登録番号; nip; инн; 사업자등록번호; mã số thuế; vat; gst;
+    codice fiscale; 税号; 纳税人识别号; 统一社会信用代码; 登録番号; nip; инн; 사업자등록번호; mã số thuế; c f; vat; gst;
     tva
 registration number (id): registration number; registration no; reg no; company no; company reg no; co no; co reg no;
-    business reg no; roc no; handelsregister; siret; siren; 注册号; 工商注册号; 法人番号
+    business reg no; roc no; handelsregister; siret; siren; 注册号; 工商注册号; 法人番号; org nr;
+    organisationsnummer; kvk
 id number (id): id number; id no; identity number; identity card no; identification number; ic no; passport no;
     passport number; licence no; license no; ausweisnummer; ausweis nr; numéro d identité; dni; cpf; cédula;
     número de identificación; carta d identità; 身份证号; 身份证号码; 公民身份号码; 证件号码; 证件号; 护照号;
