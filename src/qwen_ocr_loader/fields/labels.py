@@ -213,6 +213,7 @@ class Vocabulary:
         return not odd and len(text.split()) <= _LONGEST and (found[0] in NOUNS or found[-1] in NOUNS)
 
 
+@lru_cache(maxsize=4096)
 def is_title(text: str) -> bool:
     """Whether a text is what a page is headed by: ``ORDER CONFIRMATION``, ``Statement of account``."""
     said = [word.folded for word in words(text)]
@@ -224,6 +225,7 @@ def _titles() -> frozenset[str]:
     return frozenset(map(_plain, TITLES))
 
 
+@lru_cache(maxsize=4096)
 def known_concept(text: str) -> Concept | None:
     """The concept of the table that a printed label names; None where it names none."""
     return _by_phrase().get(phrase(text)) or _by_phrase().get(phrase(head(text)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -110,6 +111,7 @@ def _adding_up(rows: Sequence[list[Piece]], below: range) -> int | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def is_money(text: str) -> bool:
     """Whether a text is an amount and no more than a currency or a code of tax: with cents, thousands or a sign."""
     span = amount(text)
@@ -120,9 +122,9 @@ def is_money(text: str) -> bool:
 
 def _is_heading(sheet: Sheet, row: Sequence[Piece], under: Sequence[Sequence[Piece]]) -> bool:
     """Whether a row names what was bought, and how many or how much of it; or heads columns with numbers in them."""
-    parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
-    if any(piece.label == _COLON or piece.follows or is_money(piece.text) for piece in row):
+    if not _may_head(row):
         return False
+    parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
     names = _names(parts)
     counted = names & set(_COUNTED)
     if len(parts) > 1 and counted and ("description" in names or len(counted) > 2):
@@ -155,16 +157,18 @@ def _of_taxes(sheet: Sheet, rows: Sequence[list[Piece]]) -> Iterator[Piece]:
     """The pieces of summaries of taxes: headings of sums, and the rows of several amounts under them."""
     inside, headed = False, False
     for row in rows:
-        parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
         money = sum(is_money(piece.text) for piece in row)
-        below_heading, headed = headed, is_summary(row) or _heads_taxes(parts, money)
+        below_heading, headed = headed, is_summary(row) or _heads_taxes(sheet, row)
         inside = headed or (inside and (money > 1 or (below_heading and not money)))
         if inside and (money > 1 or not any(piece.label == _COLON for piece in row)):
             yield from row
 
 
-def _heads_taxes(parts: Sequence[Piece], money: int) -> bool:
-    return len(parts) > 2 and not money and len(_names(parts) & set(_TAXED)) > 1
+def _heads_taxes(sheet: Sheet, row: Sequence[Piece]) -> bool:
+    if not any(piece.label for piece in row) or any(is_money(piece.text) for piece in row):
+        return False
+    parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
+    return len(parts) > 2 and len(_names(parts) & set(_TAXED)) > 1
 
 
 def _boxes(rows: Sequence[list[Piece]], listed: frozenset[Piece]) -> Iterator[Entry]:
@@ -184,6 +188,12 @@ def _stands_over(row: Sequence[Piece], under: Sequence[Piece]) -> bool:
     if len(row) != len(under) or len(row) < 2 or under[0].box.top - row[0].box.bottom > _BOX:
         return False
     return all(abs(one.box.left - other.box.left) < _ALIGNED for one, other in zip(row, under, strict=True))
+
+
+def _may_head(row: Sequence[Piece]) -> bool:
+    """Whether there is a label in a row, and neither a value nor an amount."""
+    odd = any(piece.label == _COLON or piece.follows or is_money(piece.text) for piece in row)
+    return not odd and any(piece.label for piece in row)
 
 
 def _parts(sheet: Sheet, piece: Piece) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..results import Field
@@ -142,9 +143,13 @@ class _Finder:
         ways = (self._labelled(concept, self.pairs), self._labelled_in_list(concept))
         return next((found for way in ways for found in way), None) or self._unlabelled(concept)
 
+    @cached_property
+    def _listed(self) -> Sequence[Pair]:
+        return pairs(self.sheet, listed=True)
+
     def _labelled_in_list(self, concept: Concept) -> Iterator[Sequence[Piece]]:
         """Values under headings of things bought, looked for only where nothing else is found."""
-        yield from self._labelled(concept, pairs(self.sheet, listed=True))
+        yield from self._labelled(concept, self._listed)
 
     def _labelled(self, concept: Concept, among: Sequence[Pair]) -> Iterator[Sequence[Piece]]:
         """Values beside labels that fit, the best first."""

@@ -99,8 +99,11 @@ class _Finder:
 
     def take_beside(self, label: Piece, start: Piece) -> None:
         """Pair words with what begins beside them, if both are free."""
-        if label not in self.taken and self.is_free(start):
-            self.add(label, self.value_from(label, start))
+        if label in self.taken or not self.is_free(start):
+            return
+        value = self.value_from(label, start)
+        if _can_be(self.sheet.text(value), label):
+            self.add(label, value)
 
     def add(self, label: Piece, value: list[Piece]) -> None:
         """Pair them: neither is free for anything else."""
