@@ -396,3 +396,8 @@ def test_a_tax_and_the_number_of_who_pays_it_are_told_apart():
     }
     italian = printed(("P. IVA 01234567890",), ("IVA 22%", (60, "5.10")))
     assert values(pair_fields(italian, {"iva": "", "partita iva": ""})) == {"iva": "5.10", "partita iva": "01234567890"}
+
+
+def test_a_currency_in_a_column_of_its_own_is_no_label():
+    rows = [("Total", (45, "RM"), (75, "9.00")), ("Visa", (45, "RM"), (75, "9.00"))]
+    assert "RM" not in pair_fields(printed(*rows), None)

@@ -271,8 +271,7 @@ def likeness(label: str, concept: Concept) -> float:
     printed, found = phrase(head(label)), phrase(label)
     if not printed or not concept.phrases:
         return 0.0
-    other = found != printed and found in _by_phrase() and found not in concept.phrases  # "P. IVA" is no point P
-    known = next((said for said in (found if other else printed, found) if said in concept.phrases), None)
+    known = next((said for said in (printed, found) if said in concept.phrases), None)
     if known:
         return 1.0 - 0.2 * concept.phrases.index(known) / len(concept.phrases)
     asked = concept.phrases[0]
