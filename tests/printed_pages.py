@@ -13,7 +13,7 @@ from qwen_ocr_loader.results import Line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Row = tuple[str | tuple[int, str], ...]  # texts, each at a tenth of the page's width or where it says, in hundredths
+Row = tuple[str | tuple[float, str], ...]  # texts, each at a tenth of the page's width or where it says, in hundredths
 WIDTH, LINE, HIGH = 600.0, 30.0, 20.0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_ocr_loader import OpenAIEngine
+from qwen_ocr_loader import OpenAIEngine, Reader
 
 ROOT = Path(__file__).parent.parent
 PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
@@ -99,6 +99,22 @@ def test_the_example_documents_can_be_drawn_again(tmp_path, monkeypatch):
     with draw.Image.open(ROOT / "examples/documents/receipt.jpg") as kept:
         assert draw.receipt().size == kept.size
     assert draw.report().startswith(b"%PDF")
+
+
+def test_the_example_receipt_is_read_as_a_person_reads_it():
+    reader = Reader(engine="local", task="key_information_extraction", fields="all")
+    (page,) = reader.read(ROOT / "examples/documents/receipt.jpg")
+    assert {name: field.value for name, field in page.fields.items()} == {
+        "Tel": "0123 555 0142",
+        "VAT": "GB 555 0142 77",
+        "Receipt No": "HP-2026-00417",
+        "Date": "17/10/2026 12:48",
+        "Table": "7",
+        "Subtotal": "23.60",
+        "VAT 20 %": "4.72",
+        "TOTAL": "28.32",
+        "Card ****4417": "28.32",
+    }
 
 
 def test_receipts_become_a_csv_and_what_is_wrong_is_said(tmp_path):

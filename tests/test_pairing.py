@@ -354,3 +354,50 @@ def test_a_long_line_of_nonsense_takes_no_time(text):
         {**SHOP, "email": "", "web": "", "phone": ""},
     )
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        # A sum that no word calls one: its amount is that of all above it.
+        ([("Hleb", (60, "62.00")), ("Maslo", (60, "148.50")), ("Skupaj", (60, "210.50"))], {"Skupaj": "210.50"}),
+        # Codes begin as labels do, and labels lose the blank behind them.
+        ([("Receipt No", (60, "INV2031-7"))], {"Receipt No": "INV2031-7"}),
+        ([("TEL03-11112222",)], {"TEL": "03-11112222"}),
+        # What is whole does not go on.
+        ([("Date", (40, "3 May 2031")), ((40, "Westhaven"),)], {"Date": "3 May 2031"}),
+        ([("Date", (40, "03/05/2031"), (58, "A3"))], {"Date": "03/05/2031"}),
+        ([("Tel:", (30, "0123 555 0142")), ((30, "ada@fern.example"),)], {"Tel": "0123 555 0142"}),
+        ([("Amount", (40, "12.00")), ((40, "6.50"),)], {"Amount": "12.00"}),
+        # Dates and amounts have digits; a title heads the page and no value.
+        ([("Date", (40, "Tine"))], {}),
+        ([("TAX INVOICE", (60, "Westhaven"))], {}),
+        # A currency between words and amount is no label.
+        (
+            [("Total", (60, "RM"), (66, "9.00")), ("Visa", (60, "RM"), (66, "9.00"))],
+            {"Total": "RM 9.00", "Visa": "RM 9.00"},
+        ),
+        # How many there are is no thing bought.
+        (
+            [("Item", (40, "Qty"), (70, "Amount")), ("Rope", (40, "1"), (70, "9.00")), ("Total quantity", (40, "1"))],
+            {"Total quantity": "1"},
+        ),
+    ],
+)
+def test_values_end_where_they_are_whole_and_labels_where_their_words_do(rows, expected):
+    assert values(pair_fields(printed(*rows, leading=24), None)) == expected
+
+
+def test_a_tax_and_the_number_of_who_pays_it_are_told_apart():
+    english = printed(("VAT 20 %", (60, "4.72")), ("VAT GB 555 0142 77",))
+    assert values(pair_fields(english, {"vat number": "", "tax": ""})) == {
+        "vat number": "GB 555 0142 77",
+        "tax": "4.72",
+    }
+    italian = printed(("P. IVA 01234567890",), ("IVA 22%", (60, "5.10")))
+    assert values(pair_fields(italian, {"iva": "", "partita iva": ""})) == {"iva": "5.10", "partita iva": "01234567890"}
+
+
+def test_a_currency_in_a_column_of_its_own_is_no_label():
+    rows = [("Total", (45, "RM"), (75, "9.00")), ("Visa", (45, "RM"), (75, "9.00"))]
+    assert "RM" not in pair_fields(printed(*rows), None)

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..results import Field
 from .items import items
 from .labels import Concept, Vocabulary, concept_of, likeness, phrase
+from .ledger import is_money
 from .printed import Pair, pairs
 from .receipts import address, amount_right, contact, date, issuer, total
 from .rows import Sheet, field_at
-from .shapes import find
+from .shapes import find, is_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -138,7 +140,16 @@ class _Finder:
         """Where a value is printed; nothing where it is not found."""
         if concept.name == "total" and (found := total(self.sheet)):
             return found
-        return next(self._labelled(concept, self.pairs), None) or self._unlabelled(concept)
+        ways = (self._labelled(concept, self.pairs), self._labelled_in_list(concept))
+        return next((found for way in ways for found in way), None) or self._unlabelled(concept)
+
+    @cached_property
+    def _listed(self) -> Sequence[Pair]:
+        return pairs(self.sheet, listed=True)
+
+    def _labelled_in_list(self, concept: Concept) -> Iterator[Sequence[Piece]]:
+        """Values under headings of things bought, looked for only where nothing else is found."""
+        yield from self._labelled(concept, self._listed)
 
     def _labelled(self, concept: Concept, among: Sequence[Pair]) -> Iterator[Sequence[Piece]]:
         """Values beside labels that fit, the best first."""
@@ -148,10 +159,13 @@ class _Finder:
 
     def _fitting(self, pair: Pair, concept: Concept) -> Sequence[Piece]:
         """The part of a pair's value that can be what is asked for."""
+        text = self.sheet.text(pair.value)
+        if concept.name == "tax number" and is_money(text):  # that of "VAT" is either
+            return ()
         if concept.kind == "amount":
-            return amount_right(self.sheet, pair.label)
+            return () if is_code(text) else amount_right(self.sheet, pair.label)
         if concept.kind in ("address", "text", "id"):
-            return pair.value if find(self.sheet.text(pair.value), concept.kind) else ()
+            return pair.value if find(text, concept.kind) else ()
         parts = (piece.part(*span) for piece in pair.value if (span := find(piece.text, concept.kind)))
         return tuple(parts)[:1]
 

@@ -9,8 +9,13 @@ first.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .labels import is_title, known_concept
+from .ledger import is_money, ledger
+from .shapes import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +34,11 @@ _COMB_GAP = 4.5  # between the boxes that a number is written into, a digit in e
 _MOST_PIECES = 16
 _TICK_GAP = 2.5
 _NAME_WORDS = 4
+_COLON = 3  # of a label with one
+_IN_DIGITS = ("date", "time", "amount", "count", "phone")
+_WHOLE = ("date", "time", "email", "site")
+_HALF_OF_DAY = re.compile(r"(?i)[ap]\.?m\.?")
+_WHOLE_DATE = 8  # letters of one with its year
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +49,21 @@ class Pair:
     value: tuple[Piece, ...]
 
 
-def pairs(sheet: Sheet) -> list[Pair]:
-    """The page's pairs, in the order in which their labels stand in the page's lines."""
+def pairs(sheet: Sheet, *, listed: bool = False) -> list[Pair]:
+    """The page's pairs, in the order in which their labels stand in the page's lines.
+
+    Args:
+        sheet: The page.
+        listed: Also the headings of a list of things bought, as labels of what stands under them.
+    """
     finder = _Finder(sheet)
+    columns = ledger(sheet)
+    if not listed:
+        finder.taken |= columns.listed
     finder.ticks()
     finder.take(_after, sure=1)
+    for entry in columns.named:
+        finder.take_beside(entry.words, entry.value)
     for sure in (3, 2, 1):
         finder.take(_right, sure)
     finder.take(_askew, sure=2)
@@ -63,7 +83,9 @@ class _Finder:
         self.taken: set[Piece] = set()
         rests = set(sheet.wrapped.values())
         self._labels = [
-            piece for piece in sheet.pieces if piece.label and piece not in rests and not self._goes_on(piece)
+            piece
+            for piece in sheet.pieces
+            if piece.label and piece not in rests and not self._goes_on(piece) and not self._is_mere_title(piece)
         ]
 
     def take(self, way: Way, sure: int) -> None:
@@ -72,18 +94,34 @@ class _Finder:
             if label.label < sure or label in self.taken:
                 continue
             value = way(self, label) or (way(self, rest) if (rest := self.sheet.wrapped.get(label)) else [])
-            if value:
+            if value and (label.label == _COLON or _can_be(self.sheet.text(value), label)):
                 self.add(label, value)
+
+    def take_beside(self, label: Piece, start: Piece) -> None:
+        """Pair words with what begins beside them, if both are free."""
+        if label in self.taken or not self.is_free(start):
+            return
+        value = self.value_from(label, start)
+        if _can_be(self.sheet.text(value), label):
+            self.add(label, value)
 
     def add(self, label: Piece, value: list[Piece]) -> None:
         """Pair them: neither is free for anything else."""
         self.found.append(Pair(label, tuple(value)))
         self.taken |= {label, *value}
 
+    def _is_mere_title(self, label: Piece) -> bool:
+        """Whether it heads the page, without a value in its line: ``TAX INVOICE``."""
+        if label.label > 1 or not is_title(label.text):
+            return False
+        return not any(piece.follows and piece.line == label.line for piece in self.sheet.right(label)[:1])
+
     def _goes_on(self, label: Piece) -> bool:
         """Whether it only goes on with what stands close before it, as ``Company`` in a firm's name."""
         before = next(iter(self.sheet.left(label)), None) if label.label < 3 else None
         if before is None or before.label or before.is_mark or before.is_number_of_item:
+            return False
+        if before.follows and before.line == label.line:  # cut apart as two labels with their values
             return False
         return _gap(before, label) < 0.8 and len(before.text.split()) <= _NAME_WORDS
 
@@ -119,20 +157,39 @@ class _Finder:
         for piece in self.sheet.right(start):
             near = _COMB_GAP if len(piece.text) < 3 else _WORD_GAP
             apart = piece.follows or piece.box.left > end - 0.5 or _gap(piece, value[-1]) > near
-            if apart or not self.is_free(piece):
+            if apart or not self.is_free(piece) or self._begins_anew(piece, value, label):
                 break
             if piece.box.height > 0.6 * start.box.height:  # not the dash printed between boxes
                 value.append(piece)
         return value
 
+    def _begins_anew(self, piece: Piece, value: list[Piece], label: Piece) -> bool:
+        """Whether it is a date behind a number, or no time behind a date, and belongs to neither."""
+        date = find(piece.text, "date") if value[-1].text.isdigit() else None
+        if date is not None and date[0] == 0 and date[1] >= _WHOLE_DATE:
+            return True
+        concept = known_concept(label.text)
+        dated = concept is not None and concept.kind == "date" and find(self.sheet.text(value), "date")
+        return bool(dated) and not (find(piece.text, "time") or _HALF_OF_DAY.fullmatch(piece.text))
+
     def _next_line(self, label: Piece, value: list[Piece]) -> list[Piece]:
         """The line that goes on with a value: the next one, free, starting where it starts, without its own label."""
         first, last = value[0], value[-1]
+        if is_money(last.text) or _is_whole(self.sheet.text(value), label):
+            return []
         aligned = (piece for piece in self.sheet.below(last, _LEADING) if abs(piece.box.left - first.box.left) < 1.0)
         lower = next(aligned, None)
         if lower is None or lower.follows or not self.is_free(lower) or self.is_labelled(lower, label):
             return []
-        return self._row_from(label, lower)
+        other = self._is_of_next_row(lower, label, first) or _is_other(lower.text, self.sheet.text(value), label)
+        return [] if other else self._row_from(label, lower)
+
+    def _is_of_next_row(self, lower: Piece, label: Piece, first: Piece) -> bool:
+        """Whether it stands beside words of its own, under a label that has its value beside it."""
+        if first.box.left < label.box.right - 0.6:
+            return False
+        own = (piece for piece in self.sheet.left(lower) if _shares_column(piece, label))
+        return any(piece is not self.sheet.wrapped.get(label) and not piece.is_number_of_item for piece in own)
 
     def is_labelled(self, piece: Piece, label: Piece) -> bool:
         """Whether another label stands left of it in its row."""
@@ -140,6 +197,31 @@ class _Finder:
         if beside is None or not beside.label or beside is label:
             return False
         return _gap(piece, beside) < (_FAR_RIGHT if beside.label > 1 else _NEAR_RIGHT / 2)
+
+
+def _can_be(value: str, label: Piece) -> bool:
+    """Whether a value has a digit, where its label asks for a number, a date or such."""
+    concept = known_concept(label.text)
+    return concept is None or concept.kind not in _IN_DIGITS or any(map(str.isdigit, value))
+
+
+def _is_other(lower: str, value: str, label: Piece) -> bool:
+    """Whether a line under a telephone number is none."""
+    concept = known_concept(label.text)
+    phone = concept is not None and concept.kind == "phone" and find(value, "phone")
+    return bool(phone) and not find(lower, "phone")
+
+
+def _is_whole(value: str, label: Piece) -> bool:
+    """Whether a value is all that its label asks for, so that no other line goes on with it."""
+    concept = known_concept(label.text)
+    if concept is None or concept.kind not in _WHOLE:
+        return False
+    return find(value, concept.kind) is not None
+
+
+def _shares_column(one: Piece, other: Piece) -> bool:
+    return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 
 def _gap(one: Piece, other: Piece) -> float:
@@ -178,7 +260,7 @@ def _below(finder: _Finder, label: Piece) -> list[Piece]:
 def _above(finder: _Finder, label: Piece) -> list[Piece]:
     """The nearest piece above a caption."""
     over = _nearest(finder, label, finder.sheet.above(label, _ABOVE))
-    return [over] if over and _may_be_caption(label) else []
+    return [over] if over and _may_be_caption(label) and not is_title(label.text) else []
 
 
 def _may_be_caption(label: Piece) -> bool:

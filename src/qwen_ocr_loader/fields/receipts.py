@@ -274,9 +274,14 @@ def total(sheet: Sheet) -> list[Piece]:
 def _sum_labels(sheet: Sheet) -> Iterator[Piece]:
     """Labels of totals, down to the summary of taxes."""
     for row in sheet.rows():
-        if any(_SUMMARY.search(piece.text) for piece in row):
+        if is_summary(row):
             return
         yield from (piece for piece in row if _is_total(piece.text))
+
+
+def is_summary(row: Sequence[Piece]) -> bool:
+    """Whether a row heads the summary of the taxes in a bill."""
+    return _SUMMARY.search(" ".join(piece.text for piece in row)) is not None
 
 
 def _is_total(text: str) -> bool:
@@ -290,6 +295,11 @@ def is_sum(text: str) -> bool:
     """Whether a text is the label of a total, a subtotal or a count of items."""
     found = {word.folded for word in words(text)}
     return _is_total(text) or bool(found & _SUMS)
+
+
+def is_of_all(text: str) -> bool:
+    """Whether a text says that it is about all items: their sum, or how many they are."""
+    return bool({word.folded for word in words(text)} & (_TOTAL | _SUMS))
 
 
 def is_carried(text: str) -> bool:

@@ -32,6 +32,7 @@ _ID_WORDS = 12  # a digit in each box
 _CODE = 4  # characters of a code without digits
 _NAME_WORDS = 10
 _CODE_APART = re.compile(r"(?:[A-Za-z]{1,3}\.?)?\s+")
+_NAMING = re.compile(r"[A-Z]{2} ?(?=(?:\D*\d){6})[A-Z\d ]+|\d{9,}")
 _PERCENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s?%")
 
 
@@ -74,6 +75,11 @@ def has_cents(text: str) -> bool:
     """Whether there is an amount with cents, or thousands, in a text, as prices have them."""
     span = amount(text)
     return span is not None and _CENTS.search(text, *span) is not None and not find(text, "date")
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a number that names something, not an amount: ``GB 555 0142 77``, ``01234567890``."""
+    return _NAMING.fullmatch(text.strip()) is not None and not has_cents(text)
 
 
 def _without_code(text: str, start: int, end: int) -> tuple[int, int]:
