@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MOST = 400  # rules of one direction that are looked at; a page of hatching has more
 _CONTRAST = 24  # gray levels a rule is darker than what is above and below it
-_DARK = 110  # gray level of a ground that light rules stand on
+_DARK = 110  # mean gray level of a ground that light rules stand on: that of bold print is lighter
+_AROUND = 3.0  # heights of a line of text that it is the mean of
 _SHORTEST, _SHORTEST_DOWN = 2.0, 1.0  # in heights of a line of text
 _RUN = 1.3  # of unbroken ink, in the same unit: more than a letter's stroke has
 _THICKEST = 0.35
@@ -115,13 +116,13 @@ def _strokes(gray: Gray, unit: float) -> Gray:
     import cv2
     import numpy as np
 
-    thick = 2 * max(2, round(_THICKEST * unit / 2)) + 1
-    ink = np.zeros(gray.shape, np.uint8)
+    thick, around = 2 * max(2, round(_THICKEST * unit / 2)) + 1, 2 * round(_AROUND * unit / 2) + 1
+    ink, is_dark = np.zeros(gray.shape, np.uint8), cv2.blur(gray, (around, around)) <= _DARK
     for size in ((1, thick), (thick, 1)):
         kernel = cv2.getStructuringElement(cv2.MORPH_RECT, size)
         ink |= cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, kernel) >= _CONTRAST
         opened = cv2.morphologyEx(gray, cv2.MORPH_OPEN, kernel)
-        ink |= (cv2.subtract(gray, opened) >= _CONTRAST) & (opened <= _DARK)
+        ink |= (cv2.subtract(gray, opened) >= _CONTRAST) & is_dark
     return ink
 
 
