@@ -17,7 +17,7 @@ from qwen_ocr_loader.engines import make_engine
 from qwen_ocr_loader.engines.cores import cores, quota
 from qwen_ocr_loader.engines.heatmap import boxes_of
 from qwen_ocr_loader.engines.models import model_files
-from qwen_ocr_loader.engines.ppocr import PPOCR
+from qwen_ocr_loader.engines.ppocr import GLANCE, PPOCR
 from qwen_ocr_loader.errors import MissingDependency
 
 NAMES = ["Apple", "Banana", "Cherry", "Damson", "Elder", "Fig"]
@@ -33,6 +33,23 @@ def sheet(lines, size=(700, 500), points=30) -> Image.Image:
 @pytest.fixture(scope="module")
 def sheets():
     return [sheet([f"{name} line {m}" for m in range(n % 3 + 1)]) for n, name in enumerate(NAMES)]
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.01, 0.02, 0.03, 0.08])
+def test_no_line_is_lost_among_specks(share):
+    """As they come, the detector finds 5 of 17 such lines at 2 %, and 7 at 3 %."""
+    page = Image.new("L", (1100, 968), 255)
+    for n in range(17):
+        words = f"Line {n}: the harbour office reports 1,284 vessels at the quay, of which 96 carried timber"
+        ImageDraw.Draw(page).text((66, 66 + 50.6 * n), words, font=ImageFont.load_default(22), fill=20)
+    chance, pixels = np.random.default_rng(7), np.array(page)
+    hit = chance.random(pixels.shape) < share
+    pixels[hit] = chance.choice([0, 255], hit.sum())
+    (read,) = Reader(engine="local").read(Image.fromarray(pixels))
+    assert [line.text.split(":")[0].replace(" ", "") for line in read.lines] == [f"Line{n}" for n in range(17)]
 
 
 # --- cores -----------------------------------------------------------------------------------------------------------
@@ -157,10 +174,10 @@ def test_small_print_is_looked_at_twice(monkeypatch):
     scales = []
     look = PPOCR._seen_at
     monkeypatch.setattr(PPOCR, "_seen_at", lambda self, image, scale: scales.append(scale) or look(self, image, scale))
-    small = sheet([f"Small print number {n}" for n in range(40)], (1500, 1900), points=22)
+    small = sheet([f"Small print number {n}" for n in range(40)], (1500, 1900), points=18)
     (page,) = Reader(engine=LocalEngine()).read(small)
-    assert scales == [pytest.approx(960 / 1900), pytest.approx(max(scales))]
-    assert len(page.lines) == 40 - sum(20 + 44 * n > 1900 for n in range(40))
+    assert scales == [pytest.approx(GLANCE / 1900), pytest.approx(max(scales))]
+    assert len(page.lines) == 40
     scales.clear()
     list(Reader(engine=LocalEngine()).read(sheet(["Large print"], points=60)))
     assert len(scales) == 1
