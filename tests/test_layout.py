@@ -217,6 +217,16 @@ def test_a_table_of_text_is_read_cell_by_cell() -> None:
     assert read(page)[0] == [line.text for line in page]
 
 
+def test_a_listing_stays_beside_its_comments() -> None:
+    """Its lines are of one width and begin with small letters, as if they were prose."""
+    page = []
+    for n in range(16):
+        page.append(box(f"mov eax, r{n:02}", 100, 100 + n * PITCH))
+        page.append(box(f"// load number {n} of the {WORDS[n % 12]} trace", 300, 100 + n * PITCH))
+    _, text = read(page)
+    assert [row.split("\t")[0] for row in text.split("\n")] == [f"mov eax, r{n:02}" for n in range(16)]
+
+
 def test_words_a_detector_parted_are_one_line() -> None:
     assert read([box("Couesnon et Cie", 50, 100, 120), box("(Sté)", 180, 100, 40)])[1] == "Couesnon et Cie (Sté)"
 

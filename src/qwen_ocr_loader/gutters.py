@@ -13,6 +13,7 @@ from statistics import median
 from typing import NamedTuple
 
 _PROSE_WIDTH = 6.0  # a line of prose is at least this many line heights wide; words in a cell seldom are
+_NARROWEST = 10  # line heights: no column of Latin prose is narrower, but those of listings and labels are
 _RAGGED_WIDTH = 10.0  # where nothing but small first letters tells that lines go on, they are longer than a label
 _PROSE_LETTERS = 0.6  # and mostly letters
 _SLACK = 0.8  # of a line height: how far a detector's box may reach beyond the ink
@@ -199,6 +200,8 @@ def _is_prose(side: list[Witness]) -> bool:
     ends = sorted(w.piece.x1 for w in side)
     edge = ends[int(0.85 * (len(ends) - 1))]
     measure = edge - min(w.piece.x0 for w in side)
+    if ends[-1] - edge + measure < _NARROWEST * median(w.piece.height for w in side) and side[0].piece.text.isascii():
+        return False
     full = sum(w.piece.x1 > edge - min(2 * w.piece.height, measure / 8) for w in side)
     if full >= 0.5 * len(side):
         return True
