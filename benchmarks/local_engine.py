@@ -6,8 +6,8 @@ Without ``--data`` it draws receipts. A folder is one of images, or of a ``manif
 then word F1 and CER without spaces are measured too, by the ``score.py`` beside it. Every measurement is a fresh
 process that has read the first image before the clock starts; the contestants take turns, so that all see the same
 machine, and the table holds medians. ``x stock`` is paired, round by round. Memory is the process's peak, models and
-images in it. ``one process`` reads a page at a time with as many threads as stock RapidOCR is given; ``workers`` reads
-as many pages at a time, with the same threads. ``--plot`` writes the images a second as an SVG.
+images in it. ``ours, one process`` reads a page at a time with as many threads as stock RapidOCR is given; ``ours,
+workers`` reads as many pages at a time, with the same threads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     Read = Callable[[Sequence[str]], list[str]]
 
@@ -71,8 +71,10 @@ def tesseract(_: int) -> Read:
     import tesserocr
     from PIL import Image
 
+    from qwen_ocr_loader.engines.tesseract import packs
+
     def read(files: Sequence[str]) -> list[str]:
-        with tesserocr.PyTessBaseAPI(lang="eng") as engine:
+        with tesserocr.PyTessBaseAPI(path=str(packs()["eng"].parent), lang="eng") as engine:
             return [_read_by(engine, Image.open(file)) for file in files]
 
     return read
@@ -87,9 +89,9 @@ def _read_by(engine: Any, image: Any) -> str:
 
 CONTESTANTS: dict[str, Callable[[int], Read]] = {
     "stock RapidOCR": stock,
-    "one process": one_process,
-    "workers": workers,
-    "workers, tiny": tiny,
+    "ours, one process": one_process,
+    "ours, workers": workers,
+    "ours, workers, tiny": tiny,
     "Tesseract": tesseract,
 }
 
@@ -194,8 +196,8 @@ def word_f1(truth: str, text: str) -> float:
 HEAD = ("", "images/s", "x stock", "CPU s an image", "peak MB", "word F1", "CER, no spaces")
 
 
-def compare(given: argparse.Namespace) -> tuple[str, dict[str, float]]:
-    """Every contestant ``rounds`` times, in turns: a Markdown table of medians, and images a second by name."""
+def compare(given: argparse.Namespace) -> str:
+    """Every contestant ``rounds`` times, in turns: a Markdown table of medians."""
     with tempfile.TemporaryDirectory() as folder:
         files, truths = documents(given, Path(folder))
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in given.only}
@@ -208,7 +210,7 @@ def compare(given: argparse.Namespace) -> tuple[str, dict[str, float]]:
     ]
     title = f"{len(files)} images, {given.threads} threads, {given.rounds} rounds; {machine()}\n"
     table = "\n".join("| " + " | ".join(row) + " |" for row in [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *rows])
-    return f"{title}\n{table}\n", {row[0]: float(row[1]) for row in rows}
+    return f"{title}\n{table}\n"
 
 
 def _row(
@@ -240,21 +242,6 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {names[0] if names else platform.processor()}{load}"
 
 
-def plot(speeds: Iterable[tuple[str, float]]) -> str:
-    """Images a second as bars, in SVG."""
-    bars, rows = list(speeds), []
-    most = max(speed for _, speed in bars)
-    for number, (name, speed) in enumerate(bars):
-        top = 10 + 34 * number
-        rows.append(f'<text x="150" y="{top + 18}" text-anchor="end">{name}</text>')
-        rows.append(f'<rect x="160" y="{top}" width="{400 * speed / most:.0f}" height="24" fill="#3b6ea5"/>')
-        rows.append(f'<text x="{168 + 400 * speed / most:.0f}" y="{top + 18}">{speed:.2f}</text>')
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{20 + 34 * len(bars)}" font-family="sans-serif"'
-    )
-    return f'{head} font-size="14"><title>Images a second</title>{"".join(rows)}</svg>\n'
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of images, or of a manifest.json")
@@ -263,17 +250,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for each contestant but Tesseract")
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
-    parser.add_argument("--plot", type=Path, help="SVG to write")
     parser.add_argument("--measure", choices=CONTESTANTS, help=argparse.SUPPRESS)
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(json.dumps(measure(given.measure, given.threads, given.files)))
         return
-    table, speeds = compare(given)
-    print(table)
-    if given.plot:
-        given.plot.write_text(plot(speeds.items()), "utf-8")
+    print(compare(given))
 
 
 if __name__ == "__main__":
