@@ -46,7 +46,7 @@ class LineRecogniser:
 
     def __init__(self, path: Path, threads: int, alphabet: Path | None = None) -> None:
         self._model = session(path, 1, arena=True)
-        self._side_by_side = ThreadPoolExecutor(threads, "qwen-ocr-lines") if threads > 1 else None
+        self._side_by_side = ThreadPoolExecutor(threads, "ppocr-lines") if threads > 1 else None
         self._alphabet = ["", *_characters(self._model, path, alphabet), " "]  # index 0 is CTC's blank
 
     def recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
