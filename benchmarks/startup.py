@@ -31,6 +31,8 @@ PROCESSES = {
     "llama_index.core alone": "from llama_index.core.readers.base import BasePydanticReader",
     "PyPDFLoader (LangChain)": "import pypdf; from langchain_community.document_loaders import PyPDFLoader",
     "first page of a PDF": f"from qwen_ocr_loader import Reader; next(Reader(engine='fake').read({str(PDF)!r}))",
+    "local engine ready": "from PIL import Image; from qwen_ocr_loader import Reader; "
+    "next(Reader(engine='local').read(Image.new('L', (200, 60), 255)))",
     "first page recognised": f"from qwen_ocr_loader import Reader; next(Reader(engine='local').read({str(PICTURE)!r}))",
     "... by stock RapidOCR": f"from rapidocr import RapidOCR; RapidOCR()({str(PICTURE)!r})",
 }
