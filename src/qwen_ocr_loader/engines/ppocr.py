@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,8 +79,10 @@ class PPOCR:
 
     def __init__(self, threads: int, files: ModelFiles | None = None) -> None:
         files = files or model_files("small")
-        self._detector = session(files.detector, threads, arena=False)
-        self._recogniser = LineRecogniser(files.recogniser, threads, files.alphabet)
+        with ThreadPoolExecutor(1, "ppocr-loading") as beside:  # loading takes longer than recognising a line or two
+            detector = beside.submit(session, files.detector, threads)
+            self._recogniser = LineRecogniser(files.recogniser, threads, files.alphabet)
+        self._detector = detector.result()
         self._detecting = threading.Lock()  # it is the step that takes memory, and uses all threads by itself
 
     def read(self, image: Pixels) -> list[Seen]:

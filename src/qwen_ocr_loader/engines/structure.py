@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..fields.pairing import pair_fields
-from ..markdown.page import as_markdown
-from ..tables.local import read_tables
-from ..tasks import DOCUMENT, EXTRACTION, TABLES, TEXT_TASKS
+from ..tasks import DOCUMENT, EXTRACTION, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +31,17 @@ def structured(
         rules: The page's ruling lines as thin quads, where they are known.
     """
     names = {task.name for task in tasks}
-    if names <= TEXT_TASKS:
-        return result
     if names & {TABLES, DOCUMENT}:
+        from ..tables.local import read_tables
+
         result = replace(result, tables=read_tables(result, picture, rules=rules))
     for task in tasks:
         if task.name == EXTRACTION:
+            from ..fields.pairing import pair_fields
+
             result = replace(result, fields=pair_fields(result, task.schema))
-    return as_markdown(result) if DOCUMENT in names else result
+    if DOCUMENT in names:
+        from ..markdown.page import as_markdown
+
+        return as_markdown(result)
+    return result
