@@ -47,7 +47,7 @@ def alike(read: str, drawn: str) -> float:
 
 def only(monkeypatch, *names):
     """As if these packs alone were installed."""
-    monkeypatch.setattr("qwen_ocr_loader.engines.local.packs", lambda: {name: PACKS[name] for name in names})
+    monkeypatch.setattr("qwen_ocr_loader.engines.tesseract.packs", lambda: {name: PACKS[name] for name in names})
 
 
 # --- read --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from .errors import UnsupportedSource
@@ -235,4 +234,6 @@ class PDFPages:
 @cache
 def renderers() -> str:
     """What makes pictures of pages, with versions: the same ones make the same picture."""
+    from importlib.metadata import version
+
     return ", ".join(f"{name} {version(name)}" for name in ("pypdfium2", "pillow"))

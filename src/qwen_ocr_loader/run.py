@@ -30,7 +30,6 @@ from .jobs import Job, after, together
 from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
-from .preprocess.preparation import prepared
 from .preprocess.steps import refuse_missing
 from .progress import Progress
 from .report import Failure, Origin, PageEvent, ReadPage, Report
@@ -57,6 +56,7 @@ class Run:
         self.options = reader.options
         self.tasks = reader.options.tasks
         self.engines, self.engine = reader.engines, reader.engine
+        self._lines = self.engine if isinstance(self.engine, LineEngine) else None  # to ask costs more than it seems
         for engine in self.engines:
             refuse_unsupported(engine, self.tasks, able_engines)
             if self.options.pages_per_call > 1 and not isinstance(engine, MultiPageEngine):
@@ -177,6 +177,8 @@ class Run:
         if self.options.steps and not self.prepares:
             return job._replace(scan=scan)
         if self.options.steps:
+            from .preprocess.preparation import prepared
+
             ready = prepared(scan.image, self.options.steps)
             job, scan = job._replace(back=ready.way_back(scan)), ready.scan(scan)
             what = Asked(*scan[:4], 0, 0)
@@ -211,17 +213,16 @@ class Run:
     @property
     def _text_will_do(self) -> bool:
         """Whether what is asked for can be had of a page's own text."""
-        by_lines = isinstance(self.engine, LineEngine)
-        return all(task.prompt is None and (by_lines or task.name in TEXT_TASKS) for task in self.tasks)
+        return all(task.prompt is None and (self._lines or task.name in TEXT_TASKS) for task in self.tasks)
 
     def _takes_text(self, page: Page) -> bool:
         return self.options.text_layer == "only" or (self._text_will_do and _is_sound(page))
 
     def _structured(self, page: Page) -> PageResult:
         result = self._from_text_layer(page)
-        if isinstance(self.engine, LineEngine) and not {task.name for task in self.tasks} <= TEXT_TASKS:
-            return self.engine.structured(result, self.tasks, rules=page.rules())
-        return result
+        if self._lines is None or {task.name for task in self.tasks} <= TEXT_TASKS:
+            return result
+        return self._lines.structured(result, self.tasks, rules=page.rules())
 
     def _from_text_layer(self, page: Page) -> PageResult:
         boxes = page.text_layer.boxes if page.text_layer else ()

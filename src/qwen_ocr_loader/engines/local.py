@@ -10,9 +10,6 @@ from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
 from .cores import cores
-from .languages import Others, packs_for, reread
-from .recognisers import fetch, for_languages, present
-from .tesseract import identity, packs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from ..results import PageResult
     from ..tasks import Ability, Task
     from .base import Scan
+    from .languages import Others
 
 __all__ = ["LocalEngine", "cores"]
 
@@ -75,7 +73,7 @@ class LocalEngine:
         if self.model.removeprefix(FAMILY) not in MODELS:
             raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
         object.__setattr__(self, "languages", _several(self.languages))
-        packs_for(self.languages)
+        _packs_for(self.languages)
         if self.fetch and not self.languages:
             raise ValueError("fetch=True: say for which languages, as in languages=('ko', 'ru')")
         for name, number in (("threads", self.threads), ("workers", self.workers)):
@@ -95,7 +93,10 @@ class LocalEngine:
     @property
     def settings(self) -> str:
         """The models, who else is here, and the languages: threads and workers do not change what is read."""
-        wanted = packs_for(self.languages)
+        from .recognisers import for_languages, present
+        from .tesseract import identity, packs
+
+        wanted = _packs_for(self.languages)
         others = {*present(self.recognisers), *(for_languages(wanted) if self.fetch else ())}
         parts = [self.model.removeprefix(FAMILY), self.models, *sorted(others), identity(packs()), *wanted]
         return " ".join(filter(None, parts))
@@ -109,6 +110,7 @@ class LocalEngine:
             UnknownScript: Most of the page is in a script that nothing here reads.
             EngineError: A recogniser cannot be fetched or loaded.
         """
+        from .languages import reread
         from .ppocr import shared
 
         models = shared(self.threads or cores(), self.model.removeprefix(FAMILY), self.models)
@@ -128,7 +130,11 @@ class LocalEngine:
 
     def _others(self) -> Others:
         """Who reads what PP-OCR does not, fetched where that is asked for."""
-        wanted = packs_for(self.languages)
+        from .languages import Others
+        from .recognisers import fetch, for_languages, present
+        from .tesseract import packs
+
+        wanted = _packs_for(self.languages)
         if self.fetch:
             fetch(for_languages(wanted), self.recognisers)
         installed = {**packs(), **present(self.recognisers)}
@@ -155,6 +161,15 @@ class LocalEngine:
 
 def _several(languages: str | Sequence[str]) -> tuple[str, ...]:
     return (languages,) if isinstance(languages, str) else tuple(languages)
+
+
+def _packs_for(languages: Sequence[str]) -> tuple[str, ...]:
+    """Tesseract's packs for languages; where none is given, they need not be known."""
+    if not languages:
+        return ()
+    from .languages import packs_for
+
+    return packs_for(languages)
 
 
 def _bgr(image: PageImage) -> NDArray[np.uint8]:

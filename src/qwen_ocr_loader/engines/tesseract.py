@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -61,12 +62,18 @@ def packs() -> Mapping[str, Path]:
 def identity(installed: Mapping[str, Path]) -> str:
     """Tesseract's and the packs' versions: what it reads depends on them."""
     from hashlib import sha256
-    from importlib.metadata import version
 
     if not installed:
         return ""
     sizes = " ".join(f"{name}:{path.stat().st_size}" for name, path in sorted(installed.items()))
-    return f"tesserocr-{version('tesserocr')}-{sha256(sizes.encode()).hexdigest()[:8]}"
+    return f"tesserocr-{_version()}-{sha256(sizes.encode()).hexdigest()[:8]}"
+
+
+@cache
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("tesserocr")
 
 
 def recognise(crops: Sequence[Pixels], *together: Path) -> list[Recognised]:
