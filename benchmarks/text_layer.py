@@ -4,8 +4,8 @@
 
 Without a file it draws one of 600 pages. Every measurement is a fresh process; the contestants take turns, and the
 table holds medians. ``total`` counts from the end of the contestant's imports, ``process`` is the whole process with
-them. Memory is resident, of the process and those it started (what they share counts for each), at page 20 and at the
-last full hundred; the peak is the process's own. Peers that are not installed are said so:
+them. Memory is that of the process and those it started (what they share counts once), at page 20 and at the last full
+hundred; the peak is the process's own, with all that it shares. Peers that are not installed are said so:
 ``pip install "qwen-ocr-loader[benchmark]"``, and PyMuPDF (AGPL, so in none of our extras) ``pip install pymupdf``.
 """
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PAGES = 600
-MEGABYTE = 1 << 20
 
 # --- contestants: import, then give back a function that reads a file page by page ------------------------------------
 
@@ -138,15 +137,17 @@ def measure(name: str, path: str) -> dict[str, float]:
 
 
 def _memory() -> float:
-    """Resident memory now of this process and its children, in MB; 0 where the system does not tell."""
-    return sum(_resident(process) for process in (os.getpid(), *_children()))
+    """Memory now of this process and its children, in MB; 0 where the system does not tell."""
+    return sum(_share(process) for process in (os.getpid(), *_children()))
 
 
-def _resident(process: int) -> float:
+def _share(process: int) -> float:
+    """What a process holds, and its share of what several hold."""
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096 / MEGABYTE
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     except OSError:  # another system, or it has just ended
         return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
 def _children() -> list[int]:
