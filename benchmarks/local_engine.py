@@ -55,6 +55,14 @@ def workers(threads: int) -> Read:
     return _ours(threads=threads, workers=threads)
 
 
+def openvino(threads: int) -> Read:
+    return _ours(threads=threads, workers=threads, runtime="openvino")
+
+
+def openvino_one(threads: int) -> Read:
+    return _ours(threads=threads, workers=1, runtime="openvino")
+
+
 def tiny(threads: int) -> Read:
     return _ours(model="tiny", threads=threads, workers=threads)
 
@@ -91,6 +99,8 @@ CONTESTANTS: dict[str, Callable[[int], Read]] = {
     "stock RapidOCR": stock,
     "ours, one process": one_process,
     "ours, workers": workers,
+    "ours, one process, OpenVINO": openvino_one,
+    "ours, workers, OpenVINO": openvino,
     "ours, workers, tiny": tiny,
     "Tesseract": tesseract,
 }

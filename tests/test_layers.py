@@ -132,6 +132,7 @@ ROWS = [
     "engines.spacing",
     "engines.cores",
     "engines.models",
+    "engines.networks",
     "engines.heatmap",
     "engines.recognition",
     "engines.ppocr",

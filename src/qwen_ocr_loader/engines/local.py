@@ -10,6 +10,7 @@ from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
 from .cores import cores
+from .networks import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +51,12 @@ class LocalEngine:
         recognisers: A folder with RapidOCR's recognisers (``korean_PP-OCRv5_rec_mobile.onnx``), besides that of
             ``rapidocr``; None for that one alone.
         fetch: Download the recognisers of ``languages`` from where RapidOCR publishes them, where they are not here.
+        runtime: What runs the models: ``"onnxruntime"``, or ``"openvino"``, quicker on processors with bfloat16, slower
+            on others; what it reads differs in a line here and there.
 
     Raises:
-        ValueError: An unknown model or language, ``fetch`` without languages, or fewer than one thread or worker.
+        ValueError: An unknown model, runtime or language, ``fetch`` without languages, or fewer than one thread or
+            worker.
     """
 
     model: str = "small"
@@ -62,6 +66,7 @@ class LocalEngine:
     languages: tuple[str, ...] = ()
     recognisers: str | None = None
     fetch: bool = False
+    runtime: str = "onnxruntime"
 
     remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset(
@@ -72,6 +77,8 @@ class LocalEngine:
     def __post_init__(self) -> None:
         if self.model.removeprefix(FAMILY) not in MODELS:
             raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
+        if self.runtime not in RUNTIMES:
+            raise ValueError(f"the local engine has no runtime {self.runtime!r}; there are {', '.join(RUNTIMES)}")
         object.__setattr__(self, "languages", _several(self.languages))
         _packs_for(self.languages)
         if self.fetch and not self.languages:
@@ -92,20 +99,21 @@ class LocalEngine:
 
     @property
     def settings(self) -> str:
-        """The models, who else is here, and the languages: threads and workers do not change what is read."""
+        """Models, runtime, who else is here, and languages: threads and workers do not change what is read."""
         from .recognisers import for_languages, present
         from .tesseract import identity, packs
 
         wanted = _packs_for(self.languages)
         others = {*present(self.recognisers), *(for_languages(wanted) if self.fetch else ())}
-        parts = [self.model.removeprefix(FAMILY), self.models, *sorted(others), identity(packs()), *wanted]
+        runtime = "" if self.runtime == RUNTIMES[0] else self.runtime
+        parts = [self.model.removeprefix(FAMILY), runtime, self.models, *sorted(others), identity(packs()), *wanted]
         return " ".join(filter(None, parts))
 
     def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
         """Read the page's lines, put them into reading order, and find in them what else is asked for.
 
         Raises:
-            MissingDependency: ``onnxruntime``, or the package that carries the models, is not installed.
+            MissingDependency: The runtime, or the package that carries the models, is not installed.
             ValueError: ``models`` has not got them.
             UnknownScript: Most of the page is in a script that nothing here reads.
             EngineError: A recogniser cannot be fetched or loaded.
@@ -113,7 +121,7 @@ class LocalEngine:
         from .languages import reread
         from .ppocr import shared
 
-        models = shared(self.threads or cores(), self.model.removeprefix(FAMILY), self.models)
+        models = shared(self.threads or cores(), self.model.removeprefix(FAMILY), self.models, self.runtime)
         pixels = _bgr(scan.image)
         height, width = pixels.shape[:2]
         page = reread(models.read(pixels), self._others())

@@ -17,7 +17,8 @@ from ..errors import MissingDependency
 from ..preprocess.tones import denoised
 from .heatmap import boxes_of
 from .models import INSTALL, model_files
-from .recognition import LineRecogniser, session
+from .networks import network, refuse_absent
+from .recognition import LineRecogniser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,19 +70,20 @@ class Seen(NamedTuple):
 
 
 class PPOCR:
-    """A detector and a recogniser; safe to share between threads (an ``InferenceSession`` is).
+    """A detector and a recogniser; safe to share between threads.
 
     Args:
         threads: For detection, and for lines that are recognised at the same time: one narrow line keeps no more than
             one thread busy. Pages that are read at the same time share them.
         files: The models; None for the small ones of ``rapidocr``.
+        runtime: What runs them.
     """
 
-    def __init__(self, threads: int, files: ModelFiles | None = None) -> None:
+    def __init__(self, threads: int, files: ModelFiles | None = None, runtime: str = "onnxruntime") -> None:
         files = files or model_files("small")
         with ThreadPoolExecutor(1, "ppocr-loading") as beside:  # loading takes longer than recognising a line or two
-            detector = beside.submit(session, files.detector, threads)
-            self._recogniser = LineRecogniser(files.recogniser, threads, files.alphabet)
+            detector = beside.submit(network, files.detector, runtime, threads=threads)
+            self._recogniser = LineRecogniser(files.recogniser, threads, files.alphabet, runtime)
         self._detector = detector.result()
         self._detecting = threading.Lock()  # it is the step that takes memory, and uses all threads by itself
 
@@ -143,9 +145,9 @@ class PPOCR:
         height, width = image.shape[:2]
         size = max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
         scaled = cv2.resize(image, size).astype(np.float32)
-        batch = ((scaled / 255 - 0.5) / 0.5).transpose(2, 0, 1)[None]
+        batch = np.asarray((scaled / 255 - 0.5) / 0.5, np.float32).transpose(2, 0, 1)[None]
         with self._detecting:
-            (heat,) = self._detector.run(None, {self._detector.get_inputs()[0].name: batch})
+            heat = self._detector(batch)
         return boxes_of(heat[0, 0], width, height)
 
     def _righted(self, crops: Sequence[Pixels], upended: Sequence[bool]) -> Iterator[tuple[Recognised, bool]]:
@@ -171,30 +173,32 @@ class PPOCR:
 _loading = threading.Lock()
 
 
-def shared(threads: int, model: str = "small", folder: str = "") -> PPOCR:
+def shared(threads: int, model: str = "small", folder: str = "", runtime: str = "onnxruntime") -> PPOCR:
     """The process's one PP-OCR for these settings, loaded at first use.
 
     Args:
         threads: As for ``PPOCR``.
         model, folder: As for ``model_files``.
+        runtime: As for ``PPOCR``.
 
     Raises:
-        MissingDependency: ``onnxruntime``, or the package that carries the models, is not installed.
+        MissingDependency: The runtime, or the package that carries the models, is not installed.
         ValueError: The folder has not got the models.
     """
     with _loading:
-        return _loaded(threads, model, folder, os.getpid())
+        return _loaded(threads, model, folder, runtime, os.getpid())
 
 
 @cache
-def _loaded(threads: int, model: str, folder: str, _process: int) -> PPOCR:
+def _loaded(threads: int, model: str, folder: str, runtime: str, _process: int) -> PPOCR:
     """For one process: a forked one has none of the threads that its copies of pools and sessions wait for.
 
     Nor may it free those sessions, which would wait for their threads too: so nothing is ever put out of here.
     """
     files = model_files(model, folder)
+    refuse_absent(runtime)
     try:
-        return PPOCR(threads, files)
+        return PPOCR(threads, files, runtime)
     except ImportError as error:
         raise MissingDependency(
             f"the local engine needs {error.name}; type: {INSTALL['small']}", engine="local"

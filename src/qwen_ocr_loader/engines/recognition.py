@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from .networks import network
 from .spacing import respaced
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .networks import Network
+
     Pixels = NDArray[np.uint8]
 
 LINE_HEIGHT = 48
 SHORTEST = 320  # in training, narrower lines are padded to this
 SURE = 0.95  # a narrow line read with less, as it is, is read again as in training
-STEP = 8  # pixels of a line's width the recogniser turns into one
 
 
 class Recognised(NamedTuple):
@@ -35,17 +37,18 @@ class Recognised(NamedTuple):
 
 
 class LineRecogniser:
-    """Safe to share between threads (an ``InferenceSession`` is).
+    """Safe to share between threads.
 
     Args:
         path: Of the model.
         threads: For lines that are recognised at the same time: one narrow line keeps no more than one thread busy.
             Pages that are read at the same time share them.
         alphabet: Its characters, one a line; None where the model names them itself.
+        runtime: What runs it.
     """
 
-    def __init__(self, path: Path, threads: int, alphabet: Path | None = None) -> None:
-        self._model = session(path, 1)
+    def __init__(self, path: Path, threads: int, alphabet: Path | None = None, runtime: str = "onnxruntime") -> None:
+        self._model = network(path, runtime, calls=threads)
         self._side_by_side = ThreadPoolExecutor(threads, "ppocr-lines") if threads > 1 else None
         self._alphabet = ["", *_characters(self._model, path, alphabet), " "]  # index 0 is CTC's blank
 
@@ -62,9 +65,8 @@ class LineRecogniser:
         return max(read, self._read_in(crop, SHORTEST), key=lambda read: read.score)
 
     def _read_in(self, crop: Pixels, width: int) -> Recognised:
-        picture = _at_line_height(crop, width)
-        (scores,) = self._model.run(None, {self._model.get_inputs()[0].name: picture})
-        return self._decode(scores[0], crop, picture.shape[-1] / _scaled_width(crop))
+        picture = _at_line_height(crop, width, self._model.step)
+        return self._decode(self._model(picture)[0], crop, picture.shape[-1] / _scaled_width(crop))
 
     def _decode(self, scores: NDArray[np.float32], crop: Pixels, stretch: float) -> Recognised:
         """CTC: the best symbol of each step, repeats and blanks dropped; ``stretch``: padded width over crop's."""
@@ -82,30 +84,11 @@ class LineRecogniser:
         return Recognised(respaced(text, places, crop).strip(), float(scores[starts, best[starts]].mean()))
 
 
-def session(path: Path, threads: int) -> Any:
-    """An onnxruntime session; its threads do not spin while they wait, so other work keeps its cores.
-
-    It keeps its memory for the next call, which makes lines a tenth faster and detection a sixth.
-
-    Args:
-        path: Of the model.
-        threads: Of one call.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads
-    options.enable_cpu_mem_arena = True
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _characters(model: Any, path: Path, alphabet: Path | None) -> list[str]:
+def _characters(model: Network, path: Path, alphabet: Path | None) -> list[str]:
     """A recogniser's alphabet, without blank and space."""
     if alphabet is not None:
         return alphabet.read_text("utf-8").rstrip("\n").split("\n")
-    listed: str = model.get_modelmeta().custom_metadata_map.get("character", "")
+    listed = model.note("character")
     if not listed:
         raise ValueError(f"{path} does not name its characters; put its *dict*.txt beside it")
     return listed.splitlines()
@@ -116,13 +99,13 @@ def _scaled_width(crop: Pixels) -> int:
     return max(1, math.ceil(LINE_HEIGHT * shape))
 
 
-def _at_line_height(crop: Pixels, least: int) -> NDArray[np.float32]:
+def _at_line_height(crop: Pixels, least: int, step: int) -> NDArray[np.float32]:
     """The crop at 48 px height, scaled to -1..1, padded with 0 on the right: 1 x 3 x 48 x ``least`` or more."""
     import cv2
     import numpy as np
 
     width = _scaled_width(crop)
-    picture = np.zeros((1, 3, LINE_HEIGHT, max(least, -(-width // STEP) * STEP)), dtype=np.float32)
+    picture = np.zeros((1, 3, LINE_HEIGHT, max(least, -(-width // step) * step)), dtype=np.float32)
     scaled = cv2.resize(crop, (width, LINE_HEIGHT)).astype(np.float32)
     picture[0, :, :, :width] = (scaled.transpose(2, 0, 1) / 255 - 0.5) / 0.5
     return picture
