@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from draw_pdfs import Sheet, pdf, prose
-from qwen_ocr_loader import FakeEngine, Line, PageResult, Quad, Reader, run
+from qwen_ocr_loader import FakeEngine, Line, OCRError, PageResult, Quad, Reader
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.langchain import QwenOCRLoader
 
@@ -193,7 +193,9 @@ def test_an_estimate_prepares_nothing(monkeypatch, tmp_path):
     sheet().save(path)
     options = {"engine": FakeEngine(), "preprocess": ["orient", "deskew"], "witness": "local"}
     plain = Reader(engine=FakeEngine()).estimate(path)
-    monkeypatch.setattr(run, "prepared", never)
+    monkeypatch.setattr("qwen_ocr_loader.preprocess.preparation.prepared", never)
     for cache in (None, tmp_path / "cache"):
         report = Reader(**options, cache=cache).estimate(path)
         assert (report.pages, report.failures, report.usage) == (1, [], plain.usage)
+    with pytest.raises(OCRError, match="looked for lines"):
+        list(Reader(**options).read(path))
