@@ -1,31 +1,25 @@
-"""What runs on a Ray cluster, run here without one: rows, ids, options, a shared schedule, a cache of objects."""
+"""What runs on a Ray cluster, run here without one: rows, ids, options."""
 
-import asyncio
 import pickle
-import threading
-from itertools import pairwise
 
-import fakeredis
 import numpy as np
 import pytest
 
-from dashscope_reading import engine_for, frames, serving
-from draw_pdfs import Sheet, pdf, prose
+from dashscope_reading import engine_for, serving
 from marked_pages import marked_page, marked_png
 from qwen_ocr_loader import FakeEngine, LocalEngine, RateLimit, Reader
 from qwen_ocr_loader.cache.directory import DirectoryCache
-from qwen_ocr_loader.cache.store import StoreCache
 from qwen_ocr_loader.errors import MissingKey, ServiceFailed
 from qwen_ocr_loader.render import records
+from ray_reading import files, filled, listed, read
 
 ray = pytest.importorskip("ray", reason="pip install 'qwen-ocr-loader[ray]'")
 
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from qwen_ocr_loader.ray import ClusterLimiter, ListPages, ObjectStore, ReadPages, RedisStore, done_pages, page_schema  # noqa: E402
+from qwen_ocr_loader.ray import ClusterLimiter, ListPages, ReadPages, done_pages, page_schema  # noqa: E402
 from qwen_ocr_loader.ray.dataset import cpus_each  # noqa: E402
-from qwen_ocr_loader.ray.limiter import Schedule, Translation  # noqa: E402
 from qwen_ocr_loader.ray.listing import PAGES, WHOLE_FILE, File, list_files  # noqa: E402
 from qwen_ocr_loader.ray.settings import (  # noqa: E402
     TOKENS_A_CALL,
@@ -38,35 +32,7 @@ from qwen_ocr_loader.ray.settings import (  # noqa: E402
 server = pytest.fixture(serving)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A PDF with text of its own, five pages without, one picture, a broken one, and a file of another kind."""
-    place = tmp_path / "in"
-    place.mkdir()
-    (place / "text.pdf").write_bytes(pdf(Sheet(prose()), Sheet(prose())))
-    frames(place, 5)
-    (place / "one.png").write_bytes(marked_png(9))
-    (place / "torn.pdf").write_bytes(pdf(Sheet())[:40])
-    (place / "notes.txt").write_text("nothing to see")
-    return place
-
-
-def files(*paths, **options):
-    rows = list(list_files(paths, cluster_options(options)))
-    return {
-        "source": np.array([row.source for row in rows], object),
-        "from_folder": np.array([r.from_folder for r in rows]),
-    }
-
-
-def listed(*paths, done=None, **options):
-    """The pages as a batch, as Ray hands them on."""
-    pages = ListPages(done, **options)(files(*paths, **options))
-    return {name: np.array(pages[name].to_pylist(), object) for name in pages.column_names}
-
-
-def read(*paths, **options):
-    return ReadPages(**options)(listed(*paths, **options)).to_pylist()
+folder = pytest.fixture(filled)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -362,91 +328,3 @@ def test_actors_leave_a_core_to_the_tasks_they_wait_for(actors, wanted, there, e
 def test_more_actors_than_there_are_cpus_for_are_refused():
     with pytest.raises(ValueError, match=r"give num_cpus=0.25, or num_cpus=1 where the cluster will grow"):
         cpus_each(4, 1.0, 2)
-
-
-# --- the schedule ----------------------------------------------------------------------------------------------------
-
-
-def test_starts_are_spaced_whoever_asks_and_however_many():
-    now = 100.0
-    schedule = Schedule(lambda: now)
-    starts = [start for asked in (1, 5, 2, 30) for start in schedule.lease(asked, 600).starts]
-    assert starts[0] == 100
-    assert starts == sorted(starts)
-    assert all(0.1 < later - earlier < 0.11 for earlier, later in pairwise(starts))
-    now = 200.0
-    assert schedule.lease(1, 600).starts == [200]
-
-
-def test_the_limit_told_last_holds():
-    schedule = Schedule(lambda: 0.0)
-    schedule.lease(1, 60)
-    schedule.lease(1, 6000)
-    first, second = schedule.lease(2, 6000).starts
-    assert second - first < 0.011
-
-
-def test_another_clock_is_read_by_the_quickest_message():
-    translation, schedule = Translation(), Schedule(lambda: 0.0)
-    lease = schedule.lease(1, 60)
-    assert translation.starts(lease, 50.3) == [50.3]
-    assert translation.starts(lease, 50.1) == [50.1]
-    assert translation.starts(lease, 58.0) == [50.1]  # late, as the machine was busy
-    assert translation.starts(Schedule(lambda: 7.0).lease(1, 60), 60.0) == [60.0]  # a new one, with a clock of its own
-
-
-def test_a_limiter_pickles_and_has_no_turns_that_need_no_waiting():
-    limiter = pickle.loads(pickle.dumps(ClusterLimiter(600, "me")))
-    assert (limiter.requests, limiter.account) == (600, "me")
-    assert limiter.acquire(blocking=False) is False
-    assert asyncio.run(limiter.aacquire(blocking=False)) is False
-    with pytest.raises(ValueError, match="more than 0"):
-        ClusterLimiter(0, "me")
-
-
-# --- the cache -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def redis_url():
-    """A Redis server's, in this process."""
-    with fakeredis.TcpFakeServer(("127.0.0.1", 0)) as redis:
-        threading.Thread(target=redis.serve_forever, daemon=True).start()
-        yield f"redis://127.0.0.1:{redis.server_address[1]}/0"
-        redis.shutdown()
-
-
-@pytest.fixture(params=["objects", "redis"])
-def store(request):
-    if request.param == "objects":
-        return ObjectStore("memory://ray-store/cache/")
-    return RedisStore(request.getfixturevalue("redis_url"))
-
-
-@pytest.mark.parametrize("kind", ["objects", "redis", "folder"])
-def test_a_cache_for_all_machines_buys_nothing_twice(kind, server, folder, tmp_path, request):
-    cache = {"objects": "memory://ray-cache/pages", "folder": str(tmp_path / "cache")}.get(kind)
-    cache = cache or request.getfixturevalue("redis_url")
-    options = {"engine": engine_for(server), "task": "text_recognition", "cache": cache}
-    first = read(folder / "pages.tiff", **options)
-    billed = server.billed
-    again = read(folder / "pages.tiff", **options)
-    assert billed == server.billed == 5
-    assert [row["calls"] for row in first] == [1] * 5
-    assert [row["calls"] for row in again] == [0] * 5
-    assert [row["text"] for row in first] == [row["text"] for row in again]
-
-
-def test_such_a_store_is_a_byte_store_and_pickles(store):
-    store.mset([("a/zero", b"0")])  # it has its connections now
-    store.mdelete(["a/zero"])
-    store = pickle.loads(pickle.dumps(store))
-    store.mset([("a/one", b"1"), ("b/two", b"2")])
-    assert store.mget(["b/two", "a/one", "none"]) == [b"2", b"1", None]
-    assert sorted(store.yield_keys(prefix="a/")) == ["a/one"]
-    store.mdelete(["a/one", "none"])
-    store.mdelete([])
-    assert list(store.yield_keys()) == ["b/two"]
-    cache = StoreCache(store)
-    cache.put("key", b"value")
-    assert (cache.get("key"), cache.stats().pages, cache.clear()) == (b"value", 1, 1)

@@ -5,6 +5,7 @@ The one here is a stand-in: the recogniser that comes with ``rapidocr``, its Lat
 
 import hashlib
 import logging
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def test_a_recogniser_that_lies_there_reads_its_script(folder):
     assert [reading.text for reading in again.readings] == expected
     assert [reading.corners.tolist() for reading in again.readings] == [seen.corners.tolist() for seen in blank]
     assert all(0.85 < reading.score <= 1 for reading in again.readings)
+
+
+def test_a_forked_process_loads_its_own(folder, monkeypatch):
+    """Its copy of the parent's would wait for threads that were left behind."""
+    (path,) = recognisers.present(str(folder)).values()
+    parents = recognisers.shared(path, 2)
+    assert recognisers.shared(path, 2) is parents
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert recognisers.shared(path, 2) is not parents
 
 
 def test_it_is_part_of_the_settings(folder):

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 4  # the longest lines: enough to tell a language by
 ROUNDS = 3  # scripts on one page besides those of PP-OCR
-CREDIBLE = (
-    0.85  # mean confidence of a sample, where only that tells the language: strangers reach .80, the true one .86
-)
+CREDIBLE = 0.85  # mean confidence of a sample, where that alone tells the language: strangers .80, the true one .86
 ACCEPTED = 0.5  # confidence of a line
 MOSTLY = 0.5  # of a page's lines, by length
 FEW = 3  # lines: fewer may be a picture's
@@ -146,9 +144,8 @@ def _foreign(lines: Sequence[Seen], found: Foreign, others: Others) -> Reread:
         by += [heard.name] if better else []
         left = [i for i in left if i not in better]
     complaint = _complaint(lines, found, left, others) if left else ""
-    for i in found.unread.intersection(
-        left if complaint else ()
-    ):  # what was read of such a line is not to be relied on
+    doubted = found.unread.intersection(left) if complaint else ()
+    for i in doubted:  # what was read of such a line is not to be relied on
         readings[i] = readings[i]._replace(score=min(readings[i].score, LEGIBLE))
     return Reread(readings, tuple(map(others.called, by)), complaint)
 

@@ -7,9 +7,10 @@ their check sums. None is ever fetched unasked.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
-from functools import lru_cache
+from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,13 +89,18 @@ def fetch(names: Iterable[str], folder: str | None = None) -> None:
                 _download(published(name), _folders(folder)[0] / _file_name(name))
 
 
-@lru_cache(maxsize=8)
 def shared(path: Path, threads: int) -> Recogniser:
     """The process's one recogniser of a file, loaded at first use.
 
     Raises:
         EngineError: It is no recogniser.
     """
+    return _loaded(path, threads, os.getpid())
+
+
+@cache
+def _loaded(path: Path, threads: int, _process: int) -> Recogniser:
+    """For one process: a forked one has none of the threads that its copy of a pool waits for."""
     try:
         return Recogniser(path, threads)
     except Exception as error:  # onnxruntime's own classes, or no alphabet in it

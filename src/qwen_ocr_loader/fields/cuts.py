@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .labels import CJK, RATE, head, is_title, known_concept, phrase, words
-from .shapes import find
+from .shapes import begins_with_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ _VALUE_START = re.compile(r"[\s.]*[^\w\s]{0,3}\d(?!\S*%)|\s*[$€£¥₹]")
 _CODE_START = re.compile(r"[\s.]+(?=[A-Z\d][A-Z\d ./-]*$)(?:[A-Z]{1,3} |[A-Z]{1,8}[-/]?)\d")
 _INNER = re.compile(r"(?<=\d)[\d).,/-]{0,12}\s+(?=[^\W\d_a-z])")
 _SHORT_NUMBER = re.compile(r"\s*\d{1,6}\s+(?=\d)")
-_WHOLE_DATE = 8  # letters of one with its year
 _BY = re.compile(r"(?:[^\W\d_]+\s){1,3}(?:by|By|BY)\b(?=\s+[^\W\d_a-z])")
 _CAPITALS = re.compile(r"(?:[^\W\d_a-z]{2,}[^\w\s]*\s+)+(?=[^\W_]*[\da-z])")
 _MOST_WORDS = 8  # of a label with its value in the same line; one that a colon ends may be a sentence
@@ -141,16 +140,10 @@ def _values(text: str, start: int, end: int, follows: bool, vocabulary: Vocabula
             yield from _trimmed(text, at, known, 2, False)
             yield from _values(text, known, end, True, vocabulary)
             return
-    if follows and (number := _SHORT_NUMBER.match(text, start, end)) and _is_date_at(text, number.end(), end):
+    if follows and (number := _SHORT_NUMBER.match(text, start, end)) and begins_with_date(text[number.end() : end]):
         yield from _trimmed(text, start, number.end(), 0, True)
         start, follows = number.end(), False
     yield from _trimmed(text, start, end, 0, follows)
-
-
-def _is_date_at(text: str, start: int, end: int) -> bool:
-    """Whether a whole date begins at a place, as tills print it behind the number of the till."""
-    span = find(text[start:end], "date")
-    return span is not None and span[0] == 0 and span[1] >= _WHOLE_DATE
 
 
 def _may_be_second(label: str) -> bool:

@@ -33,7 +33,7 @@ _CURRENCY = re.compile(r"\s+\(?[A-Z]{2,3}\)?$")
 _CURRENCY_ALONE = re.compile(
     r"RM|MYR|EUR|USD|GBP|CHF|JPY|CNY|RMB|INR|SGD|HKD|AUD|CAD|PLN|SEK|DKK|NOK|RUB|KRW|VND|Rs\.?"
 )
-_COLON = 3  # of a label with one
+COLON = 3  # of a label with one
 _KNOWN = 2  # of a label that is one by its words
 _ALIGNED = 0.9  # line heights between edges of one column
 _COLUMNS = 3  # of a table that is known by its form alone
@@ -140,11 +140,12 @@ def _is_of_table(row: Sequence[Piece], headings: Sequence[Piece]) -> bool:
     numbers = any(is_money(piece.text) or piece.text.isdigit() for piece in row[1:])
     if not numbers or len(row) < _COLUMNS or any(piece.label or piece.follows for piece in row):
         return False
-    over = [[i for i, heading in enumerate(headings) if _shares_column(piece, heading)] for piece in row]
+    over = [[i for i, heading in enumerate(headings) if shares_column(piece, heading)] for piece in row]
     return all(len(found) == 1 for found in over) and len({found[0] for found in over}) == len(over)
 
 
-def _shares_column(one: Piece, other: Piece) -> bool:
+def shares_column(one: Piece, other: Piece) -> bool:
+    """Whether one stands somewhere above or below the other."""
     return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 
@@ -160,7 +161,7 @@ def _of_taxes(sheet: Sheet, rows: Sequence[list[Piece]]) -> Iterator[Piece]:
         money = sum(is_money(piece.text) for piece in row)
         below_heading, headed = headed, is_summary(row) or _heads_taxes(sheet, row)
         inside = headed or (inside and (money > 1 or (below_heading and not money)))
-        if inside and (money > 1 or not any(piece.label == _COLON for piece in row)):
+        if inside and (money > 1 or not any(piece.label == COLON for piece in row)):
             yield from row
 
 
@@ -177,7 +178,7 @@ def _boxes(rows: Sequence[list[Piece]], listed: frozenset[Piece]) -> Iterator[En
         if not _stands_over(row, under) or {*row, *under} & listed:
             continue
         labels = sum(piece.label > 0 for piece in row)
-        wordy = not any(piece.label == _COLON or piece.follows or any(map(str.isdigit, piece.text)) for piece in row)
+        wordy = not any(piece.label == COLON or piece.follows or any(map(str.isdigit, piece.text)) for piece in row)
         alone = i + 2 >= len(rows) or not _stands_over(under, rows[i + 2])
         if wordy and alone and 2 * labels >= len(row) and not any(piece.label or piece.follows for piece in under):
             yield from (Entry(words, value, False, False) for words, value in zip(row, under, strict=True))
@@ -192,7 +193,7 @@ def _stands_over(row: Sequence[Piece], under: Sequence[Piece]) -> bool:
 
 def _may_head(row: Sequence[Piece]) -> bool:
     """Whether there is a label in a row, and neither a value nor an amount."""
-    odd = any(piece.label == _COLON or piece.follows or is_money(piece.text) for piece in row)
+    odd = any(piece.label == COLON or piece.follows or is_money(piece.text) for piece in row)
     return not odd and any(piece.label for piece in row)
 
 
@@ -216,14 +217,14 @@ def _bought(rows: Sequence[list[Piece]], heading: int | None, sums: int | None) 
     """The pieces of what was bought, and of its headings."""
     if heading is None:
         for row in rows[: sums or 0]:
-            if is_money(row[-1].text) and not any(piece.label == _COLON for piece in row):
+            if is_money(row[-1].text) and not any(piece.label == COLON for piece in row):
                 yield from row
         return
     last = rows[heading][0].box.bottom
     yield from rows[heading]
     for row in rows[heading + 1 : sums]:
         over = len(row) > 1 and is_of_all(row[0].text)
-        if over or row[0].label == _COLON or row[0].box.top - last > _WIDEST_GAP:
+        if over or row[0].label == COLON or row[0].box.top - last > _WIDEST_GAP:
             return
         yield from row
         last = max(piece.box.bottom for piece in row)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .labels import is_title, known_concept
-from .ledger import is_money, ledger
-from .shapes import find
+from .ledger import COLON, is_money, ledger, shares_column
+from .shapes import begins_with_date, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +34,9 @@ _COMB_GAP = 4.5  # between the boxes that a number is written into, a digit in e
 _MOST_PIECES = 16
 _TICK_GAP = 2.5
 _NAME_WORDS = 4
-_COLON = 3  # of a label with one
 _IN_DIGITS = ("date", "time", "amount", "count", "phone")
 _WHOLE = ("date", "time", "email", "site")
 _HALF_OF_DAY = re.compile(r"(?i)[ap]\.?m\.?")
-_WHOLE_DATE = 8  # letters of one with its year
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class _Finder:
             if label.label < sure or label in self.taken:
                 continue
             value = way(self, label) or (way(self, rest) if (rest := self.sheet.wrapped.get(label)) else [])
-            if value and (label.label == _COLON or _can_be(self.sheet.text(value), label)):
+            if value and (label.label == COLON or _can_be(self.sheet.text(value), label)):
                 self.add(label, value)
 
     def take_beside(self, label: Piece, start: Piece) -> None:
@@ -165,8 +163,7 @@ class _Finder:
 
     def _begins_anew(self, piece: Piece, value: list[Piece], label: Piece) -> bool:
         """Whether it is a date behind a number, or no time behind a date, and belongs to neither."""
-        date = find(piece.text, "date") if value[-1].text.isdigit() else None
-        if date is not None and date[0] == 0 and date[1] >= _WHOLE_DATE:
+        if value[-1].text.isdigit() and begins_with_date(piece.text):
             return True
         concept = known_concept(label.text)
         dated = concept is not None and concept.kind == "date" and find(self.sheet.text(value), "date")
@@ -188,7 +185,7 @@ class _Finder:
         """Whether it stands beside words of its own, under a label that has its value beside it."""
         if first.box.left < label.box.right - 0.6:
             return False
-        own = (piece for piece in self.sheet.left(lower) if _shares_column(piece, label))
+        own = (piece for piece in self.sheet.left(lower) if shares_column(piece, label))
         return any(piece is not self.sheet.wrapped.get(label) and not piece.is_number_of_item for piece in own)
 
     def is_labelled(self, piece: Piece, label: Piece) -> bool:
@@ -218,10 +215,6 @@ def _is_whole(value: str, label: Piece) -> bool:
     if concept is None or concept.kind not in _WHOLE:
         return False
     return find(value, concept.kind) is not None
-
-
-def _shares_column(one: Piece, other: Piece) -> bool:
-    return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 
 def _gap(one: Piece, other: Piece) -> float:

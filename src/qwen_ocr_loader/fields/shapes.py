@@ -16,6 +16,7 @@ _AMOUNT = re.compile(
     r"(?:\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}|\d+|[.,]\d{2})\)?(?:-|\s?[€円元])?(?![\w%]|[.,/:-]\d)"
 )
 _DATE_AND_TIME = re.compile(r"(?<!\d)\d{1,2}([/.-])\d{1,2}\1(?:19|20)\d\d(?=[012]?\d:\d\d)")
+_WHOLE_DATE = 8  # letters of one with its year
 _DIGIT = re.compile(r"\d")
 _CENTS = re.compile(r"[.,]\s?\d{2,3}(?!\d)")  # or thousands, where there are no cents
 _PATTERNS: dict[Kind, re.Pattern[str]] = {
@@ -55,6 +56,12 @@ def _date(text: str) -> tuple[int, int] | None:
         return run_together.span()
     found = min(dates_in(text), key=lambda date: date.start, default=None)
     return (found.start, found.end) if found else None
+
+
+def begins_with_date(text: str) -> bool:
+    """Whether a whole date, with its year, stands at the beginning."""
+    span = _date(text)
+    return span is not None and span[0] == 0 and span[1] >= _WHOLE_DATE
 
 
 def is_numeric_date(text: str) -> bool:

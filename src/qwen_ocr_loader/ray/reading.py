@@ -74,9 +74,8 @@ class ReadPages:
         with closing(self._jobs(parts)) as jobs, InFlight(run, jobs) as in_flight:
             for job in in_flight:
                 for page in run.settle(job):
-                    yield from (
-                        page_row(record, job) for record in Records(reader).add(page)
-                    )  # copies are not numbered
+                    records = Records(reader).add(page)  # by itself: copies of a file are not numbered
+                    yield from (page_row(record, job) for record in records)
 
     def _jobs(self, parts: Iterable[tuple[str, list[int]]]) -> Generator[Job]:
         """The pages wanted of each file; each is opened once for those that stand together."""
