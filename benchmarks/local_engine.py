@@ -40,10 +40,10 @@ MISSING = ("ModuleNotFoundError", "MissingDependency")
 # --- contestants: import, then give back a function that reads files, each to its text --------------------------------
 
 
-def _ours(**settings: Any) -> Read:
+def _ours(runtime: str = "onnxruntime", **settings: Any) -> Read:
     from qwen_ocr_loader import LocalEngine, Reader
 
-    reader = Reader(engine=LocalEngine(**settings))
+    reader = Reader(engine=LocalEngine(runtime=runtime, **settings))
     return lambda files: [page.text for page in reader.read(files)]
 
 

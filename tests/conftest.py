@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from qwen_ocr_loader.engines import networks
+
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data"))
 
@@ -15,6 +17,12 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("DASHSCOPE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _one_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the local engine reads does not depend on the processor that the tests run on."""
+    monkeypatch.setattr(networks, "PROCESSOR", Path("no such file"))
 
 
 @pytest.fixture

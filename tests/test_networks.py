@@ -1,18 +1,21 @@
-"""What runs the local engine's models: OpenVINO reads what onnxruntime reads, side by side too."""
+"""What runs the local engine's models: which it is, and that OpenVINO reads what onnxruntime does, side by side too."""
 
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 from qwen_ocr_loader import LocalEngine, Reader
 from qwen_ocr_loader.engines.models import model_files
-from qwen_ocr_loader.engines.networks import network
+from qwen_ocr_loader.engines.networks import chosen, network
+from qwen_ocr_loader.engines.recognition import LineRecogniser
 from qwen_ocr_loader.errors import MissingDependency
 from test_local_engine import FORK, NAMES, sheet
 
+RUNTIMES = ("onnxruntime", "openvino")
 with_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="pip install 'qwen-ocr-loader[openvino]'")
 
 
@@ -25,7 +28,7 @@ def sheets():
 def test_both_read_the_same(sheets):
     texts = {
         runtime: [page.text for page in Reader(engine=LocalEngine(runtime=runtime)).read(sheets)]
-        for runtime in ("onnxruntime", "openvino")
+        for runtime in RUNTIMES
     }
     assert texts["openvino"] == texts["onnxruntime"]
     assert NAMES[0] in texts["openvino"][0]
@@ -42,20 +45,86 @@ def test_pages_read_together_are_as_pages_read_one_by_one(sheets):
 @with_openvino
 def test_both_find_the_alphabet_in_the_model():
     recogniser = model_files("small").recogniser
-    noted = {network(recogniser, runtime).note("character") for runtime in ("onnxruntime", "openvino")}
+    noted = {network(recogniser, runtime).note("character") for runtime in RUNTIMES}
     assert len(noted) == 1
     assert "字" in noted.pop()
-    assert [network(recogniser, runtime).note("none") for runtime in ("onnxruntime", "openvino")] == ["", ""]
+    assert [network(recogniser, runtime).note("none") for runtime in RUNTIMES] == ["", ""]
 
 
 def test_what_is_read_may_differ_so_pages_are_kept_apart():
-    settings = {LocalEngine(runtime=runtime).settings for runtime in ("onnxruntime", "openvino")}
+    settings = {LocalEngine(runtime=runtime).settings for runtime in RUNTIMES}
     assert len(settings) == 2
     assert LocalEngine().settings in settings
 
 
+@with_openvino
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_line_is_read_alike_whatever_lines_are_read_with_it(runtime):
+    """Lines of a width are read one after the other, by several threads, and given back in their own order."""
+    chance = np.random.default_rng(3)
+    crops = [
+        np.asarray(sheet([NAMES[n % len(NAMES)]]).resize((int(width), 48)).convert("RGB"))
+        for n, width in enumerate(chance.integers(20, 1500, 30))
+    ]
+    recogniser = LineRecogniser(model_files("small").recogniser, 3, runtime=runtime)
+    assert recogniser.recognise(crops) == [recogniser.recognise([crop])[0] for crop in crops]
+    assert recogniser.recognise([]) == []
+
+
+@with_openvino
+@pytest.mark.parametrize(("runtime", "most"), [("onnxruntime", 251), ("openvino", 32)])
+def test_a_picture_is_padded_to_one_of_few_widths(runtime, most):
+    fitting = network(model_files("small").recogniser, runtime).fitting
+    padded = {width: fitting(width) for width in range(1, 2001)}
+    assert all(width <= wide < 1.13 * width + 32 for width, wide in padded.items())
+    assert len(set(padded.values())) <= most
+    assert all(fitting(wide) == wide for wide in padded.values())
+
+
+@pytest.mark.parametrize(
+    ("processor", "runtime"),
+    [
+        ("flags\t: fpu avx512f avx512_bf16 avx512vbmi", "openvino"),
+        ("flags\t: fpu amx_bf16 amx_tile", "openvino"),
+        ("flags\t: fpu avx2 avx512f", "onnxruntime"),
+        ("Features\t: fp asimd bf16", "onnxruntime"),
+        (None, "onnxruntime"),
+    ],
+)
+def test_openvino_is_chosen_where_the_processor_has_bfloat16(monkeypatch, tmp_path, processor, runtime):
+    about = tmp_path / "cpuinfo"
+    if processor is not None:
+        about.write_text(f"processor\t: 0\n{processor}\n")
+    monkeypatch.setattr("qwen_ocr_loader.engines.networks.PROCESSOR", about)
+    monkeypatch.setattr("qwen_ocr_loader.engines.networks.find_spec", lambda name: name)
+    assert chosen("auto") == runtime
+    assert LocalEngine().settings == LocalEngine(runtime=runtime).settings
+    monkeypatch.setattr("qwen_ocr_loader.engines.networks.find_spec", lambda name: None)
+    assert chosen("auto") == "onnxruntime"
+    assert chosen("openvino") == "openvino"
+
+
+@with_openvino
+def test_loading_openvino_sends_nothing_to_its_makers(tmp_path):
+    """Its import tells them that it was imported, where ``openvino_telemetry`` is installed."""
+    (tmp_path / "openvino_telemetry.py").write_text("raise SystemExit('it was going to send something')")
+    code = (
+        "from qwen_ocr_loader.engines.models import model_files\n"
+        "from qwen_ocr_loader.engines.networks import network\n"
+        "network(model_files('small').detector, 'openvino')\n"
+        "import openvino, sys\n"
+        "assert openvino.convert_model\n"
+        "assert 'openvino_telemetry' not in sys.modules\n"
+        "import openvino_telemetry"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.strip() == "it was going to send something", "by the last line, which shows that it could"
+
+
 def test_an_unknown_runtime_is_refused():
-    with pytest.raises(ValueError, match="no runtime 'tensorrt'; there are onnxruntime, openvino"):
+    with pytest.raises(ValueError, match="no runtime 'tensorrt'; there are auto, onnxruntime, openvino"):
         LocalEngine(runtime="tensorrt")
 
 

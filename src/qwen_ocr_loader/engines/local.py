@@ -1,4 +1,4 @@
-"""The embedded engine: PP-OCRv6 on onnxruntime, offline; other scripts by those who read them, where installed."""
+"""The embedded engine: PP-OCRv6, offline; other scripts by those who read them, where installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..geometry import Quad
 from ..layout import TextBox, compose
 from ..tasks import STRUCTURE_TASKS
 from .cores import cores
-from .networks import RUNTIMES
+from .networks import AUTO, RUNTIMES, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,8 @@ class LocalEngine:
             ``rapidocr``; None for that one alone.
         fetch: Download the recognisers of ``languages`` from where RapidOCR publishes them, where they are not here.
         runtime: What runs the models: ``"onnxruntime"``, or ``"openvino"``, quicker on processors with bfloat16, slower
-            on others; what it reads differs in a line here and there.
+            on others; what it reads differs in a line here and there. ``"auto"``: OpenVINO where it is installed and
+            the processor has bfloat16 and is Linux's, else onnxruntime.
 
     Raises:
         ValueError: An unknown model, runtime or language, ``fetch`` without languages, or fewer than one thread or
@@ -66,7 +67,7 @@ class LocalEngine:
     languages: tuple[str, ...] = ()
     recognisers: str | None = None
     fetch: bool = False
-    runtime: str = "onnxruntime"
+    runtime: str = AUTO
 
     remote: ClassVar[bool] = False
     tasks: ClassVar[frozenset[Ability]] = frozenset(
@@ -77,8 +78,9 @@ class LocalEngine:
     def __post_init__(self) -> None:
         if self.model.removeprefix(FAMILY) not in MODELS:
             raise ValueError(f"the local engine has no model {self.model!r}; there are {', '.join(MODELS)}")
-        if self.runtime not in RUNTIMES:
-            raise ValueError(f"the local engine has no runtime {self.runtime!r}; there are {', '.join(RUNTIMES)}")
+        if self.runtime not in (AUTO, *RUNTIMES):
+            there = ", ".join((AUTO, *RUNTIMES))
+            raise ValueError(f"the local engine has no runtime {self.runtime!r}; there are {there}")
         object.__setattr__(self, "languages", _several(self.languages))
         _packs_for(self.languages)
         if self.fetch and not self.languages:
@@ -105,7 +107,7 @@ class LocalEngine:
 
         wanted = _packs_for(self.languages)
         others = {*present(self.recognisers), *(for_languages(wanted) if self.fetch else ())}
-        runtime = "" if self.runtime == RUNTIMES[0] else self.runtime
+        runtime = chosen(self.runtime).removeprefix(RUNTIMES[0])
         parts = [self.model.removeprefix(FAMILY), runtime, self.models, *sorted(others), identity(packs()), *wanted]
         return " ".join(filter(None, parts))
 

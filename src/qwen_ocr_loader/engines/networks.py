@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import threading
+from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import MissingDependency
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
     Batch = NDArray[np.float32]
 
+T = TypeVar("T")
+
+AUTO = "auto"
 RUNTIMES = ("onnxruntime", "openvino")
+PROCESSOR = Path("/proc/cpuinfo")
 INSTALL_OPENVINO = "pip install 'qwen-ocr-loader[openvino]'"
-KEPT = 200  # steps of the network for a width of picture: what OpenVINO has worked out for them is used again
+KEPT = 1000  # steps of the network for a width of picture: what OpenVINO has worked out for them is used again
+MEDIUM, WIDE = 512, 1024  # pixels
+_importing = threading.Lock()
 
 
 class Network(Protocol):
     """A loaded model with one input and one output; safe to share between threads."""
 
-    @property
-    def step(self) -> int:
-        """Widths of pictures should be multiples of this, in pixels."""
+    def fitting(self, width: int) -> int:
+        """The width a picture of a line should be padded to, in pixels: this or more."""
 
-    def __call__(self, batch: Batch) -> Batch:
-        """The output for an input of batch x 3 x height x width."""
+    def __call__(self, batch: Batch, taken: Callable[[Batch], T]) -> T:
+        """What ``taken`` makes of the output for an input of batch x 3 x height x width.
+
+        The output itself is another call's thereafter: what is kept of it has to be a copy.
+        """
 
     def note(self, key: str) -> str:
         """What the model's file says of itself under this key; ``""`` where it says nothing."""
 
 
-def network(path: Path, runtime: str, *, threads: int = 1, calls: int = 1) -> Network:
+def network(
+    path: Path, runtime: str, *, threads: int = 1, calls: int = 1, largest: tuple[int, int] | None = None
+) -> Network:
     """Load a model.
 
     Args:
@@ -43,11 +58,36 @@ def network(path: Path, runtime: str, *, threads: int = 1, calls: int = 1) -> Ne
         runtime: One of ``RUNTIMES``.
         threads: Of one call.
         calls: To be made at the same time at most; more wait, or share the threads.
+        largest: Height and width of a picture that most are smaller than; None where that is not known.
 
     Raises:
         ImportError: The runtime is not installed.
     """
-    return _OnnxRuntime(path, threads) if runtime == "onnxruntime" else _OpenVINO(path, threads, calls)
+    if runtime == "onnxruntime":
+        return _OnnxRuntime(path, threads)
+    return _OpenVINO(path, threads, calls, largest)
+
+
+def chosen(runtime: str) -> str:
+    """One of ``RUNTIMES``; for ``"auto"`` OpenVINO where it is installed and the processor computes in bfloat16.
+
+    In float32 it takes a tenth longer than onnxruntime. Only Linux tells at once what the processor can.
+
+    Args:
+        runtime: One of ``RUNTIMES`` or ``"auto"``.
+    """
+    if runtime != AUTO:
+        return runtime
+    return "openvino" if _has_bfloat16(PROCESSOR) and find_spec("openvino") is not None else "onnxruntime"
+
+
+@cache
+def _has_bfloat16(processor: Path) -> bool:
+    try:
+        about = processor.read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in about or "amx_bf16" in about
 
 
 def refuse_absent(runtime: str) -> None:
@@ -66,8 +106,6 @@ class _OnnxRuntime:
     Memory is kept for the next call, which makes lines a tenth faster and detection a sixth.
     """
 
-    step = 8  # pixels of a line that PP-OCR's recognisers turn into one
-
     def __init__(self, path: Path, threads: int) -> None:
         import onnxruntime
 
@@ -79,9 +117,12 @@ class _OnnxRuntime:
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
-    def __call__(self, batch: Batch) -> Batch:
-        output: Batch = self._session.run(None, {self._input: batch})[0]
-        return output
+    def fitting(self, width: int) -> int:
+        """Up to 8 pixels, which PP-OCR's recognisers turn into one step of the text."""
+        return _rounded(width, 8)
+
+    def __call__(self, batch: Batch, taken: Callable[[Batch], T]) -> T:
+        return taken(self._session.run(None, {self._input: batch})[0])
 
     def note(self, key: str) -> str:
         noted: str = self._session.get_modelmeta().custom_metadata_map.get(key, "")
@@ -91,29 +132,68 @@ class _OnnxRuntime:
 class _OpenVINO:
     """Computes in bfloat16 where the processor can, which is its own default."""
 
-    step = 32  # each new width of a picture costs time once
-
-    def __init__(self, path: Path, threads: int, calls: int) -> None:
-        import openvino
-        from openvino import properties
-
+    def __init__(self, path: Path, threads: int, calls: int, largest: tuple[int, int] | None) -> None:
+        openvino = _openvino()
+        properties = openvino.properties
         core = openvino.Core()
         core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": str(KEPT)})
         self._model = core.read_model(str(path))
-        settings: dict[Any, Any] = {properties.inference_num_threads: threads * calls, properties.num_streams: calls}
+        settings: dict[Any, Any] = {
+            properties.inference_num_threads: threads * calls,
+            properties.num_streams: calls,
+            properties.hint.enable_cpu_pinning: False,  # two processes would take the same core
+        }
         compiled = core.compile_model(self._model, "CPU", settings)
+        requests = [compiled.create_infer_request() for _ in range(calls)]
+        if largest:
+            _laid_out(requests, largest)
         self._idle: SimpleQueue[Any] = SimpleQueue()  # a request is one call's at a time
-        for _ in range(calls):
-            self._idle.put(compiled.create_infer_request())
+        for request in requests:
+            self._idle.put(request)
 
-    def __call__(self, batch: Batch) -> Batch:
+    def fitting(self, width: int) -> int:
+        """Few widths: each new one takes time and 4 MB, and each other than the last a little time."""
+        return _rounded(width, 32 if width <= MEDIUM else 64 if width <= WIDE else 128)
+
+    def __call__(self, batch: Batch, taken: Callable[[Batch], T]) -> T:
         request = self._idle.get()
         try:
-            output: Batch = request.infer({0: batch})[0].copy()
+            return taken(request.infer({0: batch})[0])
         finally:
             self._idle.put(request)
-        return output
 
     def note(self, key: str) -> str:
         place = ["framework", key]  # where OpenVINO puts what an ONNX file says
         return str(self._model.get_rt_info(place).value) if self._model.has_rt_info(place) else ""
+
+
+def _openvino() -> Any:
+    """The package, without the message its import sends to its makers: whoever reads documents here tells nobody.
+
+    Where ``openvino_telemetry`` is absent openvino does without, as seen in 2026.4 (``tools/ovc/telemetry_utils.py``).
+    """
+    with _importing:
+        known = "openvino" in sys.modules or "openvino_telemetry" in sys.modules
+        if not known:
+            sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+        try:
+            return importlib.import_module("openvino")
+        finally:
+            if not known:
+                del sys.modules["openvino_telemetry"]
+
+
+def _laid_out(requests: list[Any], largest: tuple[int, int]) -> None:
+    """Have memory taken for the largest picture first: as pictures get larger bit by bit, twice as much is taken."""
+    import numpy as np
+
+    blank = np.zeros((1, 3, *largest), np.float32)
+    for request in requests:
+        request.start_async({0: blank})
+    for request in requests:
+        request.wait()
+
+
+def _rounded(width: int, step: int) -> int:
+    """Up to a multiple of the step."""
+    return -(-width // step) * step

@@ -1,4 +1,4 @@
-"""PP-OCRv6 on onnxruntime: detect lines, cut them out, have them recognised; the models are those of ``rapidocr``.
+"""PP-OCRv6: detect lines, cut them out, have them recognised; the models are those of ``rapidocr``.
 
 Settings follow rapidocr 3.10's ``config.yaml``: input scaled to (x/255 - 0.5)/0.5. What differs, and why, is said where
 it differs.
@@ -17,7 +17,7 @@ from ..errors import MissingDependency
 from ..preprocess.tones import denoised
 from .heatmap import boxes_of
 from .models import INSTALL, model_files
-from .networks import network, refuse_absent
+from .networks import AUTO, chosen, network, refuse_absent
 from .recognition import LineRecogniser
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ class PPOCR:
         scaled = cv2.resize(image, size).astype(np.float32)
         batch = np.asarray((scaled / 255 - 0.5) / 0.5, np.float32).transpose(2, 0, 1)[None]
         with self._detecting:
-            heat = self._detector(batch)
-        return boxes_of(heat[0, 0], width, height)
+            heat = self._detector(batch, lambda output: output[0, 0].copy())
+        return boxes_of(heat, width, height)
 
     def _righted(self, crops: Sequence[Pixels], upended: Sequence[bool]) -> Iterator[tuple[Recognised, bool]]:
         """Each crop's reading, and whether it stands upside down: doubtful lines are tried that way too.
@@ -173,20 +173,20 @@ class PPOCR:
 _loading = threading.Lock()
 
 
-def shared(threads: int, model: str = "small", folder: str = "", runtime: str = "onnxruntime") -> PPOCR:
+def shared(threads: int, model: str = "small", folder: str = "", runtime: str = AUTO) -> PPOCR:
     """The process's one PP-OCR for these settings, loaded at first use.
 
     Args:
         threads: As for ``PPOCR``.
         model, folder: As for ``model_files``.
-        runtime: As for ``PPOCR``.
+        runtime: As for ``PPOCR``, or ``"auto"``.
 
     Raises:
         MissingDependency: The runtime, or the package that carries the models, is not installed.
         ValueError: The folder has not got the models.
     """
     with _loading:
-        return _loaded(threads, model, folder, runtime, os.getpid())
+        return _loaded(threads, model, folder, chosen(runtime), os.getpid())
 
 
 @cache
