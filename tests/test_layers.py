@@ -118,6 +118,7 @@ ROWS = [
     "textlayer",
     "user_units",
     "page_text",
+    "beside",
     "readahead",
     "pdf_render",
     "poppler",

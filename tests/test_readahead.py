@@ -14,14 +14,18 @@ import pytest
 
 import qwen_ocr_loader
 from draw_pdfs import Draft, Sheet, encrypted, pdf, text
-from qwen_ocr_loader import Reader, readahead
+from qwen_ocr_loader import Reader, beside, readahead
+from qwen_ocr_loader.beside import CLOSED, Process
 from qwen_ocr_loader.errors import DamagedSource, OCRError
 from qwen_ocr_loader.page_text import PageText, PageTexts
 from qwen_ocr_loader.pages import PDFPages, open_pages
-from qwen_ocr_loader.readahead import CHUNK, LEAST_PAGES, WINDOW, ReadAhead, usable_workers
+from qwen_ocr_loader.readahead import CHUNK, LEAST_FORKED, LEAST_PAGES, WINDOW, ReadAhead, usable_workers
 from qwen_ocr_loader.source import Source
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="pages are read ahead on POSIX systems only")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="pages are read ahead on POSIX systems only"),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),  # the threads are pytest's
+]
 
 SLANTED = text(100, 300, "Slanted words", matrix="0.966 0.259 -0.259 0.966")
 BLANK = ""
@@ -47,6 +51,14 @@ def saved(tmp_path: Path) -> Callable[[bytes], Source]:
     return save
 
 
+@pytest.fixture(autouse=True, params=["forked", "spawned"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the workers come to be: what can be seen of them is the same."""
+    for module in (beside, readahead):
+        monkeypatch.setattr(module, "may_fork", lambda: request.param == "forked")
+    return request.param
+
+
 def opened(source: Source, workers: int | None, *, numbers=None, password=None, use="auto") -> PDFPages:
     pages = open_pages(source, password=password, text_layer=use)
     assert isinstance(pages, PDFPages)
@@ -58,7 +70,7 @@ def known(page) -> tuple:
     return page.number, page.label, page.width, page.height, page.text_layer
 
 
-def crew(ahead: ReadAhead) -> list[subprocess.Popen]:
+def crew(ahead: ReadAhead) -> list[Process]:
     """The workers' processes, once each has said that it is ready."""
     deadline = time.monotonic() + 10
     while not all(worker.greeted for worker in ahead._workers):
@@ -108,12 +120,12 @@ def test_pages_in_the_order_wanted_and_others_in_between(saved):
         assert labels == [str(n + 1) for n in numbers]
 
 
-def test_the_password_goes_along(saved):
+def test_the_password_goes_along(saved, kind):
     with opened(saved(encrypted(book(30), user="sécret")), 1, password="sécret") as pages:
         texts = counted(pages)
         pages.page(0), pages.page(1)
         (process,) = crew(pages._ahead)
-        assert "sécret" not in " ".join(process.args)
+        assert kind == "forked" or "sécret" not in " ".join(process._process.args)
         assert all(pages.page(n).text_layer.boxes for n in range(2, 9))
         assert texts.here[:2] == [0, 1]
         assert not {2, 3} & set(texts.here)
@@ -164,14 +176,15 @@ def test_a_worker_that_is_killed_is_done_without(saved, at, caplog):
             assert pages.page(number).label == str(number + 1)
             if number == at:
                 (process,) = crew(pages._ahead)
-                process.kill()
-        assert process.returncode == -signal.SIGKILL
+                os.kill(process.pid, signal.SIGKILL)
+        assert process.end() == -signal.SIGKILL
     assert "stopped reading ahead (exit code -9)" in caplog.text
 
 
 def test_without_a_python_to_start_all_is_read_here(saved, monkeypatch, caplog, tmp_path):
     caplog.set_level("DEBUG", "qwen_ocr_loader")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(os, "fork", lambda: os.open(tmp_path / "absent", os.O_RDONLY))
     with opened(saved(book(20)), 2) as pages:
         assert [pages.page(n).number for n in range(20)] == list(range(20))
     assert "no worker reads ahead" in caplog.text
@@ -200,10 +213,14 @@ def test_closing_ends_the_workers(saved):
     pages = opened(saved(book(40)), 2)
     pages.page(0), pages.page(1)
     processes = crew(pages._ahead)
+    pipes = [pipe for process in processes for pipe in (process.requests, process.answers)]
     pages.close()
     pages.close()
-    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
-    assert all(pipe.closed for process in processes for pipe in (process.stdin, process.stdout))
+    assert [process.end() for process in processes] == [-signal.SIGKILL] * 2
+    assert all(process.requests == process.answers == CLOSED for process in processes)
+    for pipe in pipes:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(pipe)
     with pytest.raises(OCRError, match="closed"):
         pages.page(2)
 
@@ -213,7 +230,8 @@ def test_forgotten_pages_end_their_workers(saved):
     pages.page(0), pages.page(1)
     (process,) = crew(pages._ahead)
     del pages
-    assert process.returncode == -signal.SIGKILL
+    assert process.requests == CLOSED
+    assert process.end() == -signal.SIGKILL
 
 
 def test_one_page_starts_nobody(saved):
@@ -226,13 +244,14 @@ def test_a_reader_closed_early_leaves_nobody(saved, monkeypatch):
     made = []
     monkeypatch.setattr(readahead, "_running", lambda: 1)
     monkeypatch.setattr(readahead, "LEAST_PAGES", 30)
+    monkeypatch.setattr(readahead, "LEAST_FORKED", 30)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(readahead, "ReadAhead", lambda *given: made.append(ReadAhead(*given)) or made[-1])
     pages = Reader(engine="fake").read(saved(book(40)))
     assert [next(pages).page for _ in range(10)] == list(range(10))
     (process,) = crew(made[0])
     pages.close()
-    assert process.returncode == -signal.SIGKILL
+    assert process.requests == CLOSED
     short = Reader(engine="fake", pages="1-30").read(saved(book(40)))
     assert len(list(short)) == 30
     assert len(made) == 1
@@ -242,8 +261,11 @@ SCRIPT = """
 import os, sys
 print("started", flush=True)
 from pathlib import Path
+from qwen_ocr_loader import beside
 from qwen_ocr_loader.pages import open_pages
 from qwen_ocr_loader.source import Source
+if sys.argv[2] == "spawned": beside.may_fork = lambda: False
+assert beside.may_fork() == (sys.argv[2] == "forked" and sys.platform == "linux")
 pages = open_pages(Source("book.pdf", "application/pdf", path=Path(sys.argv[1])))
 pages.prepare(range(pages.count), workers=1)
 for n in range(2): pages.page(n)
@@ -254,10 +276,10 @@ print(pages._ahead._workers[0]._process.pid, flush=True)
 
 
 @pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)", "sys.exit()"])
-def test_a_script_is_not_run_twice_and_its_worker_goes_with_it(saved, end):
+def test_a_script_is_not_run_twice_and_its_worker_goes_with_it(saved, end, kind):
     path = os.pathsep.join([str(Path(qwen_ocr_loader.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT.format(end=end), str(saved(book(40)).path)],
+        [sys.executable, "-W", "error", "-c", SCRIPT.format(end=end), str(saved(book(40)).path), kind],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
@@ -284,14 +306,16 @@ def _is_running(pid: int) -> bool:
 # --- when it pays -----------------------------------------------------------------------------------------------------
 
 
-def test_workers_where_they_pay(monkeypatch):
+def test_workers_where_they_pay(monkeypatch, kind):
+    least = LEAST_FORKED if kind == "forked" else LEAST_PAGES
     cases = (
         (1, 1, 999, 0),
         (2, 1, 999, 1),
         (2, 2, 999, 0),
         (64, 1, 999, 3),
         (4, 9, 999, 0),
-        (64, 1, LEAST_PAGES - 1, 0),
+        (64, 1, least, 3),
+        (64, 1, least - 1, 0),
     )
     for cores, running, pages, workers in cases:
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: range(cores), raising=False)
@@ -300,16 +324,16 @@ def test_workers_where_they_pay(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
     monkeypatch.setattr(readahead, "_running", lambda: 1)
     assert usable_workers(999) == 3
-    monkeypatch.setattr(sys, "executable", "/usr/bin/uwsgi")
-    assert usable_workers(1000) == 0
-    monkeypatch.setattr(sys, "executable", "")
-    assert usable_workers(1000) == 0
+    for embedding in ("/usr/bin/uwsgi", ""):
+        monkeypatch.setattr(sys, "executable", embedding)
+        assert usable_workers(1000) == (3 if kind == "forked" else 0)
 
 
 def test_workers_start_once_a_core_is_idle(saved, monkeypatch):
     running = [3, 3, 1]
     monkeypatch.setattr(readahead, "_running", lambda: running.pop(0))
     monkeypatch.setattr(readahead, "LEAST_PAGES", 30)
+    monkeypatch.setattr(readahead, "LEAST_FORKED", 30)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     with opened(saved(book(60)), None) as pages:
         crews = []

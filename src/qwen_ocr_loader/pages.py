@@ -192,9 +192,9 @@ class PDFPages:
         path = self._source.path
         if path is None or self._text_layer == "never" or self._ahead:
             return
-        from .readahead import LEAST_PAGES, ReadAhead
+        from .readahead import LEAST_FORKED, ReadAhead
 
-        if workers or (workers is None and len(numbers) > LEAST_PAGES):
+        if workers or (workers is None and len(numbers) > LEAST_FORKED):
             self._ahead = ReadAhead(self._texts, path, self._password, self._text_layer, numbers, workers)
 
     def rules(self, number: int) -> tuple[Quad, ...]:

@@ -1,16 +1,17 @@
 """Text layers of a long PDF, read ahead in other processes.
 
-PDFium runs one call at a time in a process, so a second core is of use only to a second process. A worker is a plain
-``python -m qwen_ocr_loader.readahead`` with two pipes: it opens the same file, is given chunks of page numbers and
-sends back what it read. The reading process goes on reading too: the page it is asked for, and pages further on while
-it would have to wait. Pages are claimed in the order they will be asked for and never more than ``WINDOW`` ahead, so
-memory does not grow with the file. A worker that cannot start, dies, or finds another file is done without.
+PDFium runs one call at a time in a process, so a second core is of use only to a second process. A worker is a process
+with two pipes (``beside.py``): it opens the same file, is given chunks of page numbers and sends back what it read. The
+reading process goes on reading too: the page it is asked for, and pages further on while it would have to wait. Pages
+are claimed in the order they will be asked for and never more than ``WINDOW`` ahead, so memory does not grow with the
+file. A worker that cannot start, dies, or finds another file is done without.
 """
 
 from __future__ import annotations
 
 import logging
 import marshal
+import math
 import os
 import select
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from .beside import may_fork, started
 from .geometry import Quad
 from .layout import TextBox
 from .page_text import PageText, PageTexts
@@ -28,12 +30,12 @@ from .textlayer import TextLayer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from subprocess import Popen
 
+    from .beside import Process
     from .page_text import TextLayerUse
 
-LEAST_PAGES = 80
-"""A file with fewer pages wanted is read by the time a worker has started."""
+LEAST_PAGES, LEAST_FORKED = 80, 40
+"""A file with fewer pages wanted is read by the time a worker has started, or is hardly sooner with one."""
 WINDOW = 96
 """Pages that are read ahead at most: while the user of a page takes long, the workers wait."""
 CHUNK = 8
@@ -48,11 +50,16 @@ _Row = tuple[Any, ...]  # what marshal takes: numbers, strings, lists, tuples
 
 def usable_workers(pages: int) -> int:
     """How many workers pay for so many pages, by the cores that are idle at this moment; 0 where none does or can."""
-    python = Path(sys.executable or "").name.lower().startswith("python")  # not an application that embeds it
-    if pages < LEAST_PAGES or os.name != "posix" or not python or getattr(sys, "frozen", False):
+    if os.name != "posix" or pages < (LEAST_FORKED if may_fork() else _least_spawned()):
         return 0  # on Windows a pipe cannot be asked whether it has something
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(min(cores - _running(), MOST_WORKERS), 0)
+
+
+def _least_spawned() -> float:
+    """Infinitely many for an application that embeds Python, which cannot be started as one."""
+    python = Path(sys.executable or "").name.lower().startswith("python")
+    return LEAST_PAGES if python and not getattr(sys, "frozen", False) else math.inf
 
 
 def _running() -> int:
@@ -185,22 +192,13 @@ class _Worker:
     """A process that reads pages, as its parent sees it. To ``select`` it is the pipe its answers come through."""
 
     def __init__(self, errand: tuple[Any, ...]) -> None:
-        import subprocess
-
-        # -P and the parent's own path: it imports what the parent imports, and nothing out of the current folder.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, "-P", "-m", __name__]
-        pipe, silent = subprocess.PIPE, subprocess.DEVNULL
-        self._process = subprocess.Popen(  # noqa: S603
-            command, bufsize=0, stdin=pipe, stdout=pipe, stderr=silent, env=environment
-        )
+        self._process = started(serve_quietly, __name__)
         self._end = weakref.finalize(self, _end, self._process, os.getpid())
         self.greeted, self.queued = False, 0
         self._send(errand)
 
     def fileno(self) -> int:
-        assert self._process.stdout
-        return self._process.stdout.fileno()
+        return self._process.answers
 
     def give(self, chunk: Sequence[int]) -> None:
         self.queued += 1
@@ -215,21 +213,17 @@ class _Worker:
 
     def close(self) -> int | None:
         """End it, whatever it is at, and wait until it has ended."""
-        self._end()
-        return self._process.returncode
+        return self._end()
 
     def _send(self, message: Any) -> None:
-        assert self._process.stdin
         try:
-            _send(self._process.stdin.fileno(), message)
+            _send(self._process.requests, message)
         except BrokenPipeError:  # it has died: its other pipe has ended, and ``receive`` will say so
             _logger.debug("a worker hung up")
 
 
-def _end(process: Popen[bytes], parent: int) -> None:
-    if os.getpid() == parent:  # and not a fork of it that comes to its end
-        process.kill()  # it holds nothing that would have to be put away
-        process.communicate()
+def _end(process: Process, parent: int) -> int | None:
+    return process.end() if os.getpid() == parent else None  # not where a fork of the parent comes to its end
 
 
 def _identity(path: Path) -> tuple[int, ...]:
@@ -315,6 +309,12 @@ def serve(requests: int, answers: int) -> None:
             rows = [(number, text and _packed(text)) for number, text in found]
 
 
+def serve_quietly(requests: int, answers: int) -> None:
+    """``serve``, until it has read enough, or whom it reads for is gone."""
+    with suppress(EOFError, BrokenPipeError):
+        serve(requests, answers)
+
+
 def main() -> None:
     """Be a worker."""
     import gc
@@ -323,8 +323,7 @@ def main() -> None:
     gc.freeze()  # the modules need no looking through while pages are read
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, which ends it
-    with suppress(EOFError, BrokenPipeError):  # it has read enough, or is gone
-        serve(sys.stdin.fileno(), sys.stdout.fileno())
+    serve_quietly(sys.stdin.fileno(), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
