@@ -21,6 +21,10 @@ DOCUMENTS = ROOT / "examples" / "documents"
 PDF, PICTURE = DOCUMENTS / "report.pdf", DOCUMENTS / "receipt.jpg"
 
 BARE = "Python alone"
+LOCAL = (
+    "from PIL import Image; from qwen_ocr_loader import LocalEngine, Reader; "
+    "next(Reader(engine=LocalEngine(runtime='{}')).read({}))"
+)
 PROCESSES = {
     BARE: "pass",
     "import qwen_ocr_loader": "import qwen_ocr_loader",
@@ -31,9 +35,10 @@ PROCESSES = {
     "llama_index.core alone": "from llama_index.core.readers.base import BasePydanticReader",
     "PyPDFLoader (LangChain)": "import pypdf; from langchain_community.document_loaders import PyPDFLoader",
     "first page of a PDF": f"from qwen_ocr_loader import Reader; next(Reader(engine='fake').read({str(PDF)!r}))",
-    "local engine ready": "from PIL import Image; from qwen_ocr_loader import Reader; "
-    "next(Reader(engine='local').read(Image.new('L', (200, 60), 255)))",
-    "first page recognised": f"from qwen_ocr_loader import Reader; next(Reader(engine='local').read({str(PICTURE)!r}))",
+    "local engine ready": LOCAL.format("onnxruntime", "Image.new('L', (200, 60), 255)"),
+    "local engine ready, on OpenVINO": LOCAL.format("openvino", "Image.new('L', (200, 60), 255)"),
+    "first page recognised": LOCAL.format("onnxruntime", repr(str(PICTURE))),
+    "first page recognised, on OpenVINO": LOCAL.format("openvino", repr(str(PICTURE))),
     "... by stock RapidOCR": f"from rapidocr import RapidOCR; RapidOCR()({str(PICTURE)!r})",
 }
 

@@ -16,9 +16,9 @@ import leaving
 from dashscope_scenarios import ok, slow
 from dashscope_server import DashScopeServer
 from qwen_ocr_loader import DashScopeEngine, FakeEngine, Reader, Usage
+from qwen_ocr_loader.aflight import Unfolded
 from qwen_ocr_loader.cleanup import ended
 from qwen_ocr_loader.errors import KeyRejected
-from qwen_ocr_loader.flight import Unfolded
 from qwen_ocr_loader.langchain import QwenOCRLoader
 from qwen_ocr_loader.llama_index import QwenOCRReader
 

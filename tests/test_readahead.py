@@ -14,12 +14,12 @@ import pytest
 
 import qwen_ocr_loader
 from draw_pdfs import Draft, Sheet, encrypted, pdf, text
-from qwen_ocr_loader import Reader, beside, readahead
-from qwen_ocr_loader.beside import CLOSED, Process
+from qwen_ocr_loader import Reader, readahead, second_process
 from qwen_ocr_loader.errors import DamagedSource, OCRError
 from qwen_ocr_loader.page_text import PageText, PageTexts
 from qwen_ocr_loader.pages import PDFPages, open_pages
 from qwen_ocr_loader.readahead import CHUNK, LEAST_FORKED, LEAST_PAGES, WINDOW, ReadAhead, usable_workers
+from qwen_ocr_loader.second_process import CLOSED, Process
 from qwen_ocr_loader.source import Source
 
 pytestmark = [
@@ -54,7 +54,7 @@ def saved(tmp_path: Path) -> Callable[[bytes], Source]:
 @pytest.fixture(autouse=True, params=["forked", "spawned"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How the workers come to be: what can be seen of them is the same."""
-    for module in (beside, readahead):
+    for module in (second_process, readahead):
         monkeypatch.setattr(module, "may_fork", lambda: request.param == "forked")
     return request.param
 
@@ -261,11 +261,11 @@ SCRIPT = """
 import os, sys
 print("started", flush=True)
 from pathlib import Path
-from qwen_ocr_loader import beside
+from qwen_ocr_loader import second_process
 from qwen_ocr_loader.pages import open_pages
 from qwen_ocr_loader.source import Source
-if sys.argv[2] == "spawned": beside.may_fork = lambda: False
-assert beside.may_fork() == (sys.argv[2] == "forked" and sys.platform == "linux")
+if sys.argv[2] == "spawned": second_process.may_fork = lambda: False
+assert second_process.may_fork() == (sys.argv[2] == "forked" and sys.platform == "linux")
 pages = open_pages(Source("book.pdf", "application/pdf", path=Path(sys.argv[1])))
 pages.prepare(range(pages.count), workers=1)
 for n in range(2): pages.page(n)

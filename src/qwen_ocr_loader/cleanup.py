@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
 
@@ -15,6 +15,8 @@ async def ended(futures: Iterable[asyncio.Future[Any]]) -> None:
     Raises:
         asyncio.CancelledError: It was, once they are done.
     """
+    import asyncio
+
     waited_for, cancelled = list(futures), None
     while pending := [future for future in waited_for if not future.done()]:
         try:

@@ -6,7 +6,6 @@ somebody else's reading of the same page. Two short drivers run it, one blocking
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import inspect
 import logging
@@ -228,6 +227,8 @@ class Once:
         return None
 
     async def _aperformed(self, step: Ask | Pause, scans: Sequence[Scan]) -> PageResult | None:
+        import asyncio
+
         if isinstance(step, Ask):
             async with self._room_for(step.engine, asyncio.Semaphore):
                 return await _aasked(step.engine, scans, self.tasks)
@@ -244,6 +245,8 @@ class Once:
         """The work, in a thread where it looks into a cache; a cancellation waits until that is done."""
         if self.cache is None:
             return work(*args)
+        import asyncio
+
         under_way = asyncio.get_running_loop().run_in_executor(None, work, *args)
         await ended([under_way])
         return under_way.result()

@@ -1,10 +1,10 @@
 """Text layers of a long PDF, read ahead in other processes.
 
-PDFium runs one call at a time in a process, so a second core is of use only to a second process. A worker is a process
-with two pipes (``beside.py``): it opens the same file, is given chunks of page numbers and sends back what it read. The
-reading process goes on reading too: the page it is asked for, and pages further on while it would have to wait. Pages
-are claimed in the order they will be asked for and never more than ``WINDOW`` ahead, so memory does not grow with the
-file. A worker that cannot start, dies, or finds another file is done without.
+PDFium runs one call at a time in a process, so a second core is of use only to a second process. A worker is one with
+two pipes (``second_process.py``): it opens the same file, is given chunks of page numbers and sends back what it read.
+The reading process goes on reading too: the page it is asked for, and pages further on while it would have to wait.
+Pages are claimed in the order they will be asked for and never more than ``WINDOW`` ahead, so memory does not grow with
+the file. A worker that cannot start, dies, or finds another file is done without.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from .beside import may_fork, started
 from .geometry import Quad
 from .layout import TextBox
 from .page_text import PageText, PageTexts
+from .second_process import may_fork, started
 from .textlayer import TextLayer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .beside import Process
     from .page_text import TextLayerUse
+    from .second_process import Process
 
 LEAST_PAGES, LEAST_FORKED = 80, 40
 """A file with fewer pages wanted is read by the time a worker has started, or is hardly sooner with one."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from .cache import open_cache
 from .engines import installed, make_engine, make_engines
-from .flight import Flight, InFlight, Unfolded
+from .flight import InFlight
 from .options import OptionArgs, Options
 from .report import Report
 from .run import Run
@@ -16,6 +16,7 @@ from .run import Run
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
+    from .aflight import Unfolded
     from .cache import Cache
     from .engines import Engine
     from .jobs import Job
@@ -124,5 +125,7 @@ class Reader:
         Raises:
             UnsupportedTask: The engine cannot do what is asked.
         """
+        from .aflight import Flight, Unfolded
+
         run = Run(self, self.options.max_cost)
         return Unfolded(Flight(run, run.finished_jobs(source)), run.settle)

@@ -15,13 +15,13 @@ from .fields.merging import merged_fields
 from .fields.model import is_model
 from .fields.schema import schema_of
 from .fields.validation import Typed
-from .flight import Unfolded
 from .markdown.page import as_markdown
 from .results import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
+    from .aflight import Unfolded
     from .batch import Batch
     from .options import Options
     from .reader import Reader
@@ -133,6 +133,8 @@ def records(reader: Reader, source: SourceLike) -> Generator[Record]:
 
 def arecords(reader: Reader, source: SourceLike) -> Unfolded[ReadPage, Record]:
     """``records`` with pages in flight together: a context, and in it an async iterator."""
+    from .aflight import Unfolded
+
     made = Records(reader)
     return Unfolded(reader.flight(source), made.add, made.finish)
 

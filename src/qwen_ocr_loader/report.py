@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .fields.completion import FileFields, PageFields
 from .results import PageResult, Usage
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .errors import OCRError
+    from .fields.completion import FileFields, PageFields
     from .pages import Pages
     from .prices import Money
     from .source import Source
@@ -154,6 +154,8 @@ class Report:
 
     def keep(self, part: PageFields, source: str, asked: Any, *, first: bool) -> None:
         """Note what a page gives to the fields of its file; ``first`` where the file's pages begin with it."""
+        from .fields.completion import FileFields
+
         if first or not self.files:
             self.files.append(FileFields(source, asked))
         self.files[-1].pages.append(part)

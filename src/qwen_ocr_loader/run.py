@@ -5,7 +5,6 @@ Text-layer policy, cache, error policy, budget and report meet here and nowhere 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
@@ -269,7 +268,11 @@ class Run:
         done = self._paid(job.with_reading(reading, time.monotonic() - started))
         if self.witness and self._wants_witness(done):
             done = done._replace(seen=job.delivered(await self.witness.aread(job.scans[0], job.digests)))
-        return await asyncio.to_thread(self._finished, done) if takes_time(self.options) else self._finished(done)
+        if not takes_time(self.options):
+            return self._finished(done)
+        import asyncio
+
+        return await asyncio.to_thread(self._finished, done)
 
     def _finished(self, job: Job) -> Job:
         """The job with its page as it is handed out, where it was read and is not finished yet."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .merging import merged_fields
 from .model import is_model
-from .validation import Habits, Typed, typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ..results import Field, PageResult
+    from .validation import Habits, Typed
 
 
 class PageFields(NamedTuple):
@@ -22,12 +21,12 @@ class PageFields(NamedTuple):
 
     Attributes:
         unchecked: Its fields without the model's problems: a page lacks what another has.
-        habits: How it writes amounts and dates.
+        habits: How it writes amounts and dates; None without a model, which alone asks for it.
         typed: The model's instance for this page alone; None without a model, and where it does not take the fields.
     """
 
     unchecked: Mapping[str, Field]
-    habits: Habits = Habits()
+    habits: Habits | None = None
     typed: BaseModel | None = None
 
 
@@ -71,6 +70,8 @@ def completed(result: PageResult, asked: Any) -> tuple[PageResult, PageFields]:
     grounded = _grounded(result)
     if not is_model(asked):
         return grounded, PageFields(grounded.fields)
+    from .validation import Habits, typed
+
     habits = Habits.of([line.text for line in result.lines] or [result.text])
     fields, instance, _ = typed(grounded.fields, asked, habits, result.page)
     return replace(grounded, fields=fields), PageFields(grounded.fields, habits, instance)
@@ -86,7 +87,10 @@ def _grounded(result: PageResult) -> PageResult:
 
 def of_file(pages: Sequence[PageFields], asked: Any) -> Typed:
     """The fields of some pages as one; those of one page are checked as they were."""
+    from .merging import merged_fields
+    from .validation import Habits, Typed, typed
+
     merged = merged_fields([page.unchecked for page in pages])
     if not is_model(asked):
         return Typed(merged, None, {name: found.value for name, found in merged.items()})
-    return typed(merged, asked, Habits.agreed([page.habits for page in pages]))
+    return typed(merged, asked, Habits.agreed([page.habits or Habits() for page in pages]))

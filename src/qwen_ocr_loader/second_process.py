@@ -1,4 +1,4 @@
-"""A process beside this one, with a pipe to it and a pipe from it.
+"""A second process, with a pipe to it and a pipe from it.
 
 Where this process is small and has a single thread, on Linux, it is forked: the copy is at work in 2 ms. A fork of
 several threads can find locks that nobody will open, and one of a large process copies what this one goes on changing:

@@ -1,4 +1,4 @@
-"""A process beside this one: forked where that is safe, and then nothing of its parent's is its own."""
+"""A second process: forked where that is safe, and then nothing of its parent's is its own."""
 
 import os
 import signal
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qwen_ocr_loader import beside
-from qwen_ocr_loader.beside import CLOSED, Forked, Spawned, may_fork, started
+from qwen_ocr_loader import second_process
+from qwen_ocr_loader.second_process import CLOSED, Forked, Spawned, may_fork, started
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells how many threads there are"),
@@ -69,7 +69,7 @@ def test_nothing_is_left_open_where_it_cannot_be_started(monkeypatch):
 
 SCRIPT = """
 import atexit, os, signal, socket, sys
-from qwen_ocr_loader.beside import Forked, may_fork
+from qwen_ocr_loader.second_process import Forked, may_fork
 assert may_fork()
 atexit.register(print, "at exit", flush=True)
 signal.signal(signal.SIGTERM, lambda *_: print("terminated", flush=True))
@@ -101,16 +101,16 @@ def test_it_has_none_of_its_parents_files_and_does_none_of_its_parents_duties():
 
 WHETHER = """
 import threading
-from qwen_ocr_loader import beside
-print(beside.may_fork())
+from qwen_ocr_loader import second_process
+print(second_process.may_fork())
 waiting = threading.Event()
 thread = threading.Thread(target=waiting.wait)
 thread.start()
-print(beside.may_fork())
+print(second_process.may_fork())
 waiting.set()
 thread.join()
-beside.LARGE = 1_000_000
-print(beside.may_fork())
+second_process.LARGE = 1_000_000
+print(second_process.may_fork())
 """
 
 
@@ -121,7 +121,7 @@ def test_a_process_of_one_thread_that_is_small_may_be_forked():
 
 @pytest.mark.parametrize(("fork", "kind"), [(True, Forked), (False, Spawned)])
 def test_otherwise_a_fresh_python_is_started(monkeypatch, fork, kind):
-    monkeypatch.setattr(beside, "may_fork", lambda: fork)
+    monkeypatch.setattr(second_process, "may_fork", lambda: fork)
     process = started(echo, "this")  # a module that prints and ends
     try:
         assert isinstance(process, kind)
@@ -130,7 +130,7 @@ def test_otherwise_a_fresh_python_is_started(monkeypatch, fork, kind):
 
 
 def test_where_linux_does_not_tell_nothing_is_forked(monkeypatch, tmp_path):
-    monkeypatch.setattr(beside, "OWN", tmp_path)
+    monkeypatch.setattr(second_process, "OWN", tmp_path)
     assert not may_fork()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not may_fork()
