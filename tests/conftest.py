@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(autouse=True)
-def _one_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _one_runtime() -> Iterator[None]:
     """What the local engine reads does not depend on the processor that the tests run on."""
-    monkeypatch.setattr(networks, "PROCESSOR", Path("no such file"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "PROCESSOR", Path("no such file"))
+        yield
 
 
 @pytest.fixture
