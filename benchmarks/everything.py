@@ -2,8 +2,9 @@
 
     python benchmarks/everything.py --data ../shared/data/dev [--pdf FILE] [--write] [--only NAME ...]
 
-``--write`` puts the page into ``docs/benchmarks.md`` and the pictures beside it; without it the page is printed. Each
-benchmark also runs by itself and says there what it measures. Allow twenty minutes on an idle machine.
+``--write`` puts the page into ``docs/benchmarks.md`` and the pictures beside it, or with ``--only`` those sections;
+without it the page is printed. Each benchmark also runs by itself and says there what it measures. Allow twenty minutes
+on an idle machine.
 """
 
 from __future__ import annotations
@@ -99,6 +100,14 @@ def page(tables: dict[Benchmark, str], pictures: set[Benchmark]) -> str:
     return "\n\n".join(head) + "\n"
 
 
+def renewed(before: str, text: str) -> str:
+    """The page as it was, with the head of another one, and its sections in place of those of the same titles."""
+    head, *sections = text.split("\n## ")
+    new = {section.partition("\n")[0]: section for section in sections}
+    kept = {section.partition("\n")[0]: section for section in before.split("\n## ")[1:]}
+    return "\n## ".join([head, *({**kept, **new}.values())]).rstrip("\n").replace("\n\n\n", "\n\n") + "\n"
+
+
 def machine() -> str:
     """Cores, processor, memory, Python."""
     cpu = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if "model name" in line), "")
@@ -163,7 +172,8 @@ def main() -> None:
     if not given.write:
         print(text)
         return
-    (DOCS / "benchmarks.md").write_text(text)
+    written = DOCS / "benchmarks.md"
+    written.write_text(renewed(written.read_text(), text) if given.only and written.exists() else text)
     for one in pictures:
         draw(tables[one], one.picture or "", one.title, DOCS / "pictures" / f"benchmark_{one.name}.svg")
 
