@@ -1,7 +1,7 @@
 """How well the pages of the evaluation documents are read: writes predictions, scores them, prints a Markdown table.
 
     pip install -e '.[local]' rapidfuzz apted lxml
-    python benchmarks/accuracy.py --data ../shared/data/dev --out predictions/
+    python benchmarks/accuracy.py --data ../shared/data/dev --out FOLDER
 
 Every page is recognised (``text_layer="never"``). Fields and tables are asked for where the truth has them: the names
 of its fields where those were asked for, all that are printed elsewhere. A document with a page that cannot be read
@@ -41,6 +41,7 @@ def main() -> int:
     args = _arguments()
     data = args.data / "dev" if (args.data / "dev" / "manifest.json").exists() else args.data
     cases = _chosen(json.loads((data / "manifest.json").read_text("utf-8"))["cases"], args.only)
+    args.out = args.out or Path(tempfile.mkdtemp(prefix="predictions-"))  # what documents say stays out of a repository
     args.out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     failures = [failure for case in cases for failure in _predict(case, data, args)]
@@ -62,7 +63,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of manifest.json (default: QWEN_OCR_DATA)")
     parser.add_argument("--engine", default="local")
-    parser.add_argument("--out", type=Path, default=Path("predictions"), help="where ID.json files go")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="where ID.json files go, which hold what was read (default: a new folder of the system's)",
+    )
     parser.add_argument("--only", nargs="+", metavar="ID", help="these documents alone")
     return parser.parse_args()
 

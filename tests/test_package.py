@@ -10,6 +10,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+KEPT = {".ci", ".gitignore", "benchmarks", "docs", "examples", "notebooks", "src", "tests", "pyproject.toml"}
+KEPT |= {"README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
+
+
+def test_nothing_else_lies_at_the_top_of_the_repository():
+    """What a benchmark wrote there, above all: it may hold other people's documents."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {path.split("/")[0] for path in listed.stdout.splitlines()} == KEPT
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")

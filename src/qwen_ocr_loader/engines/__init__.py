@@ -1,11 +1,10 @@
-"""Engines by name: ours, and anybody's through the entry-point group ``qwen_ocr_loader.engines``."""
+"""Engines by name: ours and anybody's come through the same entry-point group, ``qwen_ocr_loader.engines``."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +33,6 @@ __all__ = [
 ]
 
 GROUP = "qwen_ocr_loader.engines"
-OURS = {"local": "LocalEngine", "dashscope": "DashScopeEngine", "openai": "OpenAIEngine", "fake": "FakeEngine"}
-"""Classes of the modules named so: looking through all that is installed takes longer than reading a page's text."""
 logger = logging.getLogger("qwen_ocr_loader")
 
 
@@ -63,27 +60,15 @@ def make_engine(spec: str | Engine) -> Engine:
     name, _, model = spec.partition(":")
     if name == "auto":
         name = _automatic()
+    factories = engine_factories()
+    if name not in factories:
+        raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *factories])}")
     try:
-        factory = _factory(name)
+        factory = factories[name].load()
     except ImportError as error:
         raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
     engine: Engine = factory(model=model) if model else factory()
     return engine
-
-
-def _factory(name: str) -> Any:
-    """What makes the engine.
-
-    Raises:
-        ValueError: No engine of that name is installed.
-        ImportError: What it needs is not.
-    """
-    if name in OURS:
-        return getattr(import_module(f"{__name__}.{name}"), OURS[name])
-    factories = engine_factories()
-    if name not in factories:
-        raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *factories])}")
-    return factories[name].load()
 
 
 def make_engines(specs: str | Engine | Sequence[str | Engine], rate_limit: object) -> tuple[Engine, ...]:
@@ -129,7 +114,7 @@ def able_engines(task: str) -> Iterator[str]:
 
 def _automatic() -> str:
     """``dashscope`` where it is installed and has a key, else ``local``; said once for each choice."""
-    cloud = bool(os.environ.get("DASHSCOPE_API_KEY"))
+    cloud = bool(os.environ.get("DASHSCOPE_API_KEY")) and "dashscope" in engine_factories()
     chosen = "dashscope" if cloud else "local"
     if chosen not in _said:
         _said.add(chosen)
