@@ -18,7 +18,7 @@ from qwen_ocr_loader.engines.cores import cores, quota
 from qwen_ocr_loader.engines.heatmap import boxes_of
 from qwen_ocr_loader.engines.models import model_files
 from qwen_ocr_loader.engines.ppocr import GLANCE, PPOCR
-from qwen_ocr_loader.errors import MissingDependency
+from qwen_ocr_loader.errors import EngineError, MissingDependency
 
 NAMES = ["Apple", "Banana", "Cherry", "Damson", "Elder", "Fig"]
 
@@ -129,6 +129,21 @@ def test_models_in_a_folder_read_like_those_of_the_package(tmp_path, sheets):
     assert str(tmp_path) in LocalEngine(models=str(tmp_path)).settings
 
 
+def test_models_that_could_not_be_loaded_are_tried_again_once_they_were_mended(tmp_path, sheets):
+    detector, recogniser = model_files("small")[:2]
+    (tmp_path / detector.name).symlink_to(detector)
+    link = tmp_path / recogniser.name
+    link.symlink_to(detector)
+    engine = LocalEngine(models=str(tmp_path))
+    for _ in range(2):
+        with pytest.raises(EngineError, match=rf"{link.name} does not name its characters; put its"):
+            list(Reader(engine=engine).read(sheets[2]))
+    link.unlink()
+    link.symlink_to(recogniser)
+    (page,) = Reader(engine=engine).read(sheets[2])
+    assert page.text.startswith("Cherry line 0")
+
+
 def test_a_folder_without_models_is_refused(tmp_path, sheets):
     with pytest.raises(ValueError, match=r"want one file \*det\*.onnx in it, found 0"):
         model_files("tiny", str(tmp_path))
@@ -181,6 +196,18 @@ def test_small_print_is_looked_at_twice(monkeypatch):
     scales.clear()
     list(Reader(engine=LocalEngine()).read(sheet(["Large print"], points=60)))
     assert len(scales) == 1
+
+
+@pytest.mark.parametrize("points", [14, 20, 30])
+def test_a_picture_of_one_line_is_looked_at_no_more_than_four_times_as_large(monkeypatch, points):
+    scales = []
+    look = PPOCR._seen_at
+    monkeypatch.setattr(PPOCR, "_seen_at", lambda self, image, scale: scales.append(scale) or look(self, image, scale))
+    wide = round(ImageFont.load_default(points).getlength("Amount due 12.50"))
+    strip = sheet(["Amount due 12.50"], (60 + wide, 60 + points), points=points).crop((20, 10, 40 + wide, 30 + points))
+    (page,) = Reader(engine=LocalEngine()).read(strip)
+    assert scales == [4.0]
+    assert page.text == "Amount due 12.50"
 
 
 # --- side by side ----------------------------------------------------------------------------------------------------

@@ -92,7 +92,10 @@ def test_pictures_in_forms_lie_where_they_are_drawn(form):
     draft.sheet(Sheet("q 1 0 0 1 30 40 cm /Fm Do Q", xobjects={"Fm": inner}))
     scale = 2 if form else 1
     with document(draft.bytes()) as opened, opened.page(0) as page:
-        (found,) = page_objects(page).pictures
+        closed = page_objects(page, depth=0)
+        (found,), (outer,) = page_objects(page).pictures, closed.closed
+        assert closed.pictures == []
+        assert outer[1:5] == pytest.approx(found[1:5], abs=0.01)
         assert found[1:5] == pytest.approx(
             (30 + 10 * scale, 40 + 20 * scale, 30 + 110 * scale, 40 + 70 * scale), abs=0.01
         )

@@ -6,7 +6,9 @@ import pytest
 from PIL import Image
 
 from draw_pdfs import Draft, Sheet, pdf, picture, prose, text
+from qwen_ocr_loader import textlayer
 from qwen_ocr_loader.pages import open_pages
+from qwen_ocr_loader.pdf_objects import MAX_DEPTH
 from test_pages import darkness_under, source
 
 # Type 3: every code is drawn, none says which letter it is.
@@ -59,6 +61,25 @@ def test_verdicts_on_pages_with_pictures(content, reason, form):
     found = layer(with_picture(content, form=form))
     assert (found.reason, found.sound) == (reason, reason == "sound")
     assert bool(found.boxes) is found.sound
+
+
+@pytest.mark.parametrize(
+    ("content", "opened"),
+    [
+        (picture(40, 40, 100, 100) + prose(10), False),
+        (SCAN + LONG, True),
+        (picture(40, 40, 9, 9) + text(40, 500, "A"), True),
+    ],
+    ids=["small", "large", "hardly any text"],
+)
+def test_figures_are_looked_into_only_where_they_may_matter(monkeypatch, content, opened):
+    depths = []
+    walk = textlayer.page_objects
+    monkeypatch.setattr(
+        textlayer, "page_objects", lambda page, depth=MAX_DEPTH: depths.append(depth) or walk(page, depth)
+    )
+    layer(with_picture(content, form=True))
+    assert depths == ([0, MAX_DEPTH] if opened else [0])
 
 
 def test_blank_pages_are_sound_and_empty():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ _INF = float("inf")
 _SLANT_LINES = 80  # as many as it takes
 
 _by_middle = itemgetter(*map(Piece._fields.index, ("middle", "x0", "y0", "x1", "y1", "text")))
+_by_left = itemgetter(*map(Piece._fields.index, ("x0", "x1", "y0", "text")))
 
 
 def blocks(pieces: Sequence[Piece], *, keep_order: bool = False) -> list[list[Row]]:
@@ -47,12 +48,13 @@ def _neighbours(ordered: Sequence[Piece]) -> tuple[list[float], list[float]]:
     before, after = [-_INF] * len(ordered), [_INF] * len(ordered)
     usual = median(p.height for p in ordered) if ordered else 0.0
     for i, a in enumerate(ordered):
-        reach = a.middle + 1.2 * max(a.height, usual)
+        _, _, _, high, _, low, middle, height = a
+        reach, little = middle + 1.2 * max(height, usual), 0.1 * height
         for j in range(i + 1, len(ordered)):
             b = ordered[j]
             if b.middle > reach:
                 break
-            if a.y0 < b.y0 and a.y1 - b.y0 < 0.1 * a.height:
+            if high < b.y0 and low - b.y0 < little:
                 continue  # b lies below: told at once, as it is asked for nearly every line
             left, right = (i, j) if a.x0 + a.x1 <= b.x0 + b.x1 else (j, i)
             if not _beside(ordered[left], ordered[right]):
@@ -85,7 +87,12 @@ def _upright(region: list[Witness]) -> list[Witness]:
 
 
 def _slant(lines: Sequence[Piece]) -> float:
-    """The lean (across per down) that stands most left edges above each other; 0 unless clearly better than none."""
+    """The lean (across per down) that stands most left edges above each other; 0 unless clearly better than none.
+
+    And 0 where every other edge stands exactly above or below one more, as in files that no scanner has seen.
+    """
+    if 2 * len({line.x0 for line in lines}) <= len(lines):
+        return 0.0
     step = 0.6 * median(line.height for line in lines) if len(lines) >= 8 else 0.0
     if not step:
         return 0.0
@@ -156,20 +163,24 @@ def _rows(ordered: Sequence[Piece]) -> list[Row]:
     """Pieces from top to bottom as rows. A piece joins the row whose nearest piece is level with it."""
     rows: list[Row] = []
     for piece in ordered:
-        row = next((row for row in rows[:-4:-1] if _joins(row, piece)), None)
-        if row is None:
-            rows.append([piece])
+        for row in rows[:-4:-1]:
+            if _joins(row, piece):
+                row.append(piece)
+                break
         else:
-            row.append(piece)
+            rows.append([piece])
     for row in rows:
-        row.sort(key=attrgetter("x0", "x1", "y0", "text"))
+        if len(row) > 1:
+            row.sort(key=_by_left)
     return rows
 
 
 def _joins(row: Row, piece: Piece) -> bool:
-    if piece.middle - row[-1].middle > max(piece.height, row[-1].height):
+    last = row[-1]
+    below = piece.middle - last.middle
+    if below > last.height and below > piece.height:
         return False
-    near = row[0] if len(row) == 1 else min(row, key=lambda p: max(p.x0 - piece.x1, piece.x0 - p.x1))
+    near = last if len(row) == 1 else min(row, key=lambda p: max(p.x0 - piece.x1, piece.x0 - p.x1))
     overlap = min(near.y1, piece.y1) - max(near.y0, piece.y0)
     if overlap < 0.5 * min(near.height, piece.height):
         return False

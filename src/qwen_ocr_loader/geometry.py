@@ -261,15 +261,15 @@ class PageFrame:
             left, bottom, right, top: The rectangle, in points of user space.
             turn: How the text in it runs in user space, in quarter turns counter-clockwise (0: left to right).
         """
-        left, right = max(left, self.left), min(right, self.right)
-        bottom, top = max(bottom, self.bottom), min(top, self.top)
+        west, south, east, north = self.left, self.bottom, self.right, self.top
+        left, right = left if left > west else west, right if right < east else east  # noqa: FURB136
+        bottom, top = bottom if bottom > south else south, top if top < north else north  # noqa: FURB136
         if left >= right or bottom >= top:
             return None
-        if turn == 0 == self.rotation:  # nearly every line of nearly every PDF
-            width, height = self.right - self.left, self.top - self.bottom
-            x0, x1 = (left - self.left) / width, (right - self.left) / width
-            y0, y1 = (self.top - top) / height, (self.top - bottom) / height
-            return _level(x0, y0, x1, y1)
+        if turn == 0 == self.rotation:  # nearly every line of nearly every PDF; min() and max() would be slower
+            width, height = east - west, north - south
+            x0, x1, y0, y1 = left - west, right - west, north - top, north - bottom
+            return _level(x0 / width, y0 / height, x1 / width, y1 / height)
         corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
         first = -turn % 4
         return Quad(*(self.fraction(*corners[(first + i) % 4]) for i in range(4)))

@@ -68,15 +68,15 @@ class Run(NamedTuple):
 
 def witness_of(piece: Piece, before: float, after: float) -> Witness:
     """A piece and where its neighbours in its row end and start."""
-    slack = min(_SLACK * piece.height, piece.width / 2)
-    return Witness(piece, before, after, _wordy(piece), piece.x0 + slack, piece.x1 - slack)
+    _, text, x0, _, x1, _, _, height = piece
+    wordy = x1 - x0 >= _PROSE_WIDTH * height and _is_of_letters(text)
+    slack = min(_SLACK * height, (x1 - x0) / 2)
+    return Witness(piece, before, after, wordy, x0 + slack, x1 - slack)
 
 
-def _wordy(piece: Piece) -> bool:
-    if piece.width < _PROSE_WIDTH * piece.height:
-        return False
-    letters = _letters(piece.text)
-    return letters > 0 and letters >= _PROSE_LETTERS * (len(piece.text) - piece.text.count(" "))
+def _is_of_letters(text: str) -> bool:
+    letters = _letters(text)
+    return letters > 0 and letters >= _PROSE_LETTERS * (len(text) - text.count(" "))
 
 
 def _letters(text: str) -> int:
@@ -117,36 +117,49 @@ def _gutter_places(region: list[Witness]) -> list[float]:
 
 def _runs(region: list[Witness], x: float) -> list[Run]:
     """The stretches of the region that nothing spans at ``x``, with something on both sides."""
-    places = [w.side(x) for w in region]
-    lefts = [w.piece.x0 for w, side in zip(region, places, strict=True) if side < 0 and w.after > x]
-    rights = [w.piece.x1 for w, side in zip(region, places, strict=True) if side > 0 and w.before < x]
+    places, lefts, rights = _parted(region, x)
     if not lefts or not rights:
         return []
     left, right = median(lefts), median(rights)
     runs, first, merged = [], 0, set[int]()
-    for i, side in enumerate([*places, 0]):
-        if side:
-            continue
-        if i < len(region):
+    for i in [*(i for i, side in enumerate(places) if not side), len(places)]:
+        if i < len(places):
             if region[i].before > left and region[i].after < right:
                 continue  # a caption or a quotation let into the columns
             if _is_merged(region, places, i):
                 merged.add(i)
                 continue
-        if {-1, 1} <= set(places[first:i]):
+        stretch = places[first:i]
+        if -1 in stretch and 1 in stretch:
             runs.append(Run(x, first, i, frozenset(merged)))
         first, merged = i + 1, set()
     return runs
 
 
+def _parted(region: list[Witness], x: float) -> tuple[list[int], list[float], list[float]]:
+    """``Witness.side`` of each, and the outer edges of those that have ``x`` between them and their neighbour."""
+    places, lefts, rights = [], [], []
+    for piece, before, after, _, start, end in region:
+        if end <= x:
+            places.append(-1)
+            if after > x:
+                lefts.append(piece.x0)
+        elif x <= start:
+            places.append(1)
+            if before < x:
+                rights.append(piece.x1)
+        else:
+            places.append(0)
+    return places, lefts, rights
+
+
 def _is_merged(region: list[Witness], places: list[int], i: int) -> bool:
     """One line that crosses, set like the lines of both columns right above and below it: no heading is."""
-    piece, around = region[i].piece, (i - 2, i - 1, i + 1, i + 2)
     if not region[i].wordy or i < 2 or i + 2 >= len(region):
         return False
-    if places[i - 2] + places[i - 1] or places[i + 1] + places[i + 2] or not all(places[j] for j in around):
+    if not (places[i - 2] == -places[i - 1] != 0 != places[i + 1] == -places[i + 2]):
         return False
-    near = [region[j].piece for j in around]
+    piece, near = region[i].piece, [region[j].piece for j in (i - 2, i - 1, i + 1, i + 2)]
     return all(abs(p.middle - piece.middle) < 1.8 * piece.height < 2.6 * p.height < 4 * piece.height for p in near)
 
 
@@ -173,10 +186,16 @@ def _both_sides(band: list[Witness], x: float) -> bool:
 
 def _is_gutter(band: list[Witness], x: float, keep_order: bool) -> bool:
     slack = band[0].piece.height * _SLACK
-    left = [w for w in band if w.after >= x - slack and w.side(x) < 0]
-    right = [w for w in band if w.before <= x + slack and w.side(x) > 0]
+    left, right, islands = [], [], 0
+    for w in band:
+        if w.end <= x:
+            if w.after >= x - slack:
+                left.append(w)
+        elif w.start < x:
+            islands += 1
+        elif w.before <= x + slack:
+            right.append(w)
     fewest = min(len(left), len(right))
-    islands = len(band) - sum(w.side(x) != 0 for w in band)
     if fewest == 0 or len(left) + len(right) < 4 or 5 * islands > fewest:
         return False
     prose = _is_prose(left) + _is_prose(right)

@@ -43,12 +43,11 @@ class PageTexts:
             DamagedSource: It cannot be loaded; others may.
         """
         from .pdf import frame_of
-        from .pdf_objects import page_objects
         from .textlayer import read_text_layer
 
         with self._document.page(number) as page:
             frame, layer, unit = frame_of(page), None, self.units.of(page)
             if self._use != "never":
-                layer = read_text_layer(page, page_objects(page), frame, anyway=self._use == "only")
+                layer = read_text_layer(page, frame, anyway=self._use == "only")
                 layer = layer.with_values(tuple(self._document.field_boxes(page, frame)))
             return PageText(self._document.label(number), frame.width * unit, frame.height * unit, layer)

@@ -112,7 +112,10 @@ def _glued(page: Sequence[Sequence[_Strip]]) -> Iterator[_Glued]:
         if before:
             glues[0] = _space(before[-1].end, block[0].start) if _goes_on(before, block) else PARAGRAPH
         for glue, strip in zip(glues, block, strict=True):
-            yield from _cells(glue, strip)
+            if len(strip.row) == 1:
+                yield glue, strip.row[0].text, strip.row[0]
+            else:
+                yield from _cells(glue, strip)
         before = block
 
 

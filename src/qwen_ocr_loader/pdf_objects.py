@@ -27,7 +27,7 @@ _MODE_SAMPLE = 64
 
 
 class Picture(NamedTuple):
-    """An image on the page.
+    """An image on the page, or something as large.
 
     Attributes:
         handle: PDFium's object; good until the page is closed.
@@ -54,12 +54,14 @@ class PageObjects:
         texts: PDFium's text objects in paint order.
         pictures: In paint order.
         paths: Paths and shadings.
+        closed: Form XObjects that were not opened, as the pictures they may hold.
     """
 
     total: int = 0
     texts: list[Any] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     paths: int = 0
+    closed: list[Picture] = field(default_factory=list)
 
     def hidden_share(self) -> float:
         """Share of the text objects (sampled) that paint nothing."""
@@ -70,15 +72,17 @@ class PageObjects:
         return sum(mode(text) in _HIDDEN_MODES for text in sample) / len(sample)
 
 
-def page_objects(page: Any) -> PageObjects:
-    """Walk a loaded page. Call with the lock held."""
+def page_objects(page: Any, depth: int = MAX_DEPTH) -> PageObjects:
+    """Walk a loaded page, and form XObjects down to ``depth`` (0: none). Call with the lock held."""
     found = PageObjects()
-    _gather(found, "FPDFPage_GetObject", page, pdfium().FPDFPage_CountObjects(page), None, 0)
+    _gather(found, "FPDFPage_GetObject", page, pdfium().FPDFPage_CountObjects(page), None, 0, depth)
     return found
 
 
 def cover(boxes: list[Picture], frame: PageFrame) -> float:
     """Share 0-1 of the visible page that the pictures lie on, overlaps counted once."""
+    if not boxes:
+        return 0.0
     rows = [0] * _CELLS
     for picture in boxes:
         seen = frame.quad(picture.left, picture.bottom, picture.right, picture.top)
@@ -90,7 +94,9 @@ def cover(boxes: list[Picture], frame: PageFrame) -> float:
     return sum(row.bit_count() for row in rows) / _CELLS**2
 
 
-def _gather(found: PageObjects, getter: str, owner: Any, count: int, matrix: Transform | None, level: int) -> None:
+def _gather(
+    found: PageObjects, getter: str, owner: Any, count: int, matrix: Transform | None, level: int, depth: int
+) -> None:
     """Put ``owner``'s objects where they belong; ``matrix`` takes their space to the page's (None: they are in it)."""
     raw = pdfium()
     get, wanted = short(getter, raw.FPDF_PAGEOBJECT), range(min(count, MAX_OBJECTS - found.total))
@@ -108,9 +114,12 @@ def _gather(found: PageObjects, getter: str, owner: Any, count: int, matrix: Tra
             found.texts.append(handle)
         elif kind == image:
             found.pictures.append(_picture(handle, matrix, len(found.texts), level))
-        elif kind == form and level < MAX_DEPTH:
+        elif kind == form and level >= depth:
+            found.closed.append(_picture(handle, matrix, len(found.texts), level))
+        elif kind == form:
             own, children = matrix_of(handle), raw.FPDFFormObj_CountObjects(handle)
-            _gather(found, "FPDFFormObj_GetObject", handle, children, own.then(matrix) if matrix else own, level + 1)
+            inner = own.then(matrix) if matrix else own
+            _gather(found, "FPDFFormObj_GetObject", handle, children, inner, level + 1, depth)
 
 
 def _picture(handle: Any, matrix: Transform | None, texts: int, level: int) -> Picture:

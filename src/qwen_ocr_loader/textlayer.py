@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from .pdf import short
-from .pdf_objects import cover
+from .pdf_objects import cover, page_objects
 from .textlines import TextPage, text_boxes
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ def _place(value: TextBox, boxes: list[TextBox]) -> int:
     return max(left)[1] + 1 if left else len(boxes)
 
 
-def read_text_layer(page: Any, objects: PageObjects, frame: PageFrame, *, anyway: bool = False) -> TextLayer:
+def read_text_layer(page: Any, frame: PageFrame, *, anyway: bool = False) -> TextLayer:
     """Judge a loaded page's text, and take its lines where it is sound (``anyway``: whatever it is).
 
     Call with the lock held.
     """
     text = TextPage(page)
     try:
-        reason = _verdict(text, objects, frame)
+        reason = _verdict(text, page, frame)
         sound = reason in ("sound", "blank")
         boxes = text_boxes(text, frame) if reason == "sound" or anyway else ()
         return TextLayer(sound, reason, boxes)
@@ -92,18 +92,21 @@ def read_text_layer(page: Any, objects: PageObjects, frame: PageFrame, *, anyway
         text.close()
 
 
-def _verdict(text: TextPage, objects: PageObjects, frame: PageFrame) -> str:
-    """The first rule that applies."""
+def _verdict(text: TextPage, page: Any, frame: PageFrame) -> str:
+    """The first rule that applies. What figures are made of is looked at only where it could matter."""
     if not text.text or text.text.isspace():
+        objects = page_objects(page)
         return "no text" if objects.pictures or objects.paths else "blank"
     if _is_garbled(text):
         return "garbled"
-    if not objects.pictures and objects.paths <= _DRAWING:
+    printed, objects = sum(map(len, text.text.split())), page_objects(page, depth=0)
+    if printed >= _FEW and cover([*objects.pictures, *objects.closed], frame) < _OCR_COVER:
         return "sound"
-    printed = sum(map(len, text.text.split()))
+    if objects.closed:
+        objects = page_objects(page)
     if objects.pictures and (reason := _picture_verdict(printed, objects, frame)):
         return reason
-    return "sparse" if printed < _FEW else "sound"
+    return "sparse" if printed < _FEW and (objects.pictures or objects.paths > _DRAWING) else "sound"
 
 
 def _picture_verdict(printed: int, objects: PageObjects, frame: PageFrame) -> str:

@@ -10,7 +10,7 @@ import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import MissingDependency
@@ -22,6 +22,7 @@ from .recognition import LineRecogniser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     import numpy as np
     from numpy.typing import NDArray
@@ -81,10 +82,13 @@ class PPOCR:
 
     def __init__(self, threads: int, files: ModelFiles | None = None, runtime: str = "onnxruntime") -> None:
         files = files or model_files("small")
-        with ThreadPoolExecutor(1, "ppocr-loading") as beside:  # loading takes longer than recognising a line or two
-            detector = beside.submit(network, files.detector, runtime, threads=threads)
-            self._recogniser = LineRecogniser(files.recogniser, threads, files.alphabet, runtime)
-        self._detector = detector.result()
+        self._load = partial(LineRecogniser, files.recogniser, threads, files.alphabet, runtime)
+        self._recogniser: LineRecogniser | None = None
+        beside = ThreadPoolExecutor(1, "ppocr-loading")
+        self._early: Future[LineRecogniser] | None = beside.submit(self._load)  # while the first page's lines are found
+        beside.shutdown(wait=False)
+        self._loading = threading.Lock()
+        self._detector = network(files.detector, runtime, threads=threads)
         self._detecting = threading.Lock()  # it is the step that takes memory, and uses all threads by itself
 
     def read(self, image: Pixels) -> list[Seen]:
@@ -167,7 +171,15 @@ class PPOCR:
 
     def recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
         """The reading of each crop, in the order given."""
-        return self._recogniser.recognise(crops)
+        return self._loaded().recognise(crops)
+
+    def _loaded(self) -> LineRecogniser:
+        """The recogniser; where it could not be loaded, whoever asks again tries again."""
+        with self._loading:
+            if self._recogniser is None:
+                early, self._early = self._early, None
+                self._recogniser = early.result() if early else self._load()
+            return self._recogniser
 
 
 _loading = threading.Lock()
@@ -221,8 +233,11 @@ def _length(found: Sequence[Corners]) -> float:
 
 
 def _nearest(width: int, height: int) -> float:
-    """The largest scale a page is looked at: short side up to 736 pixels, long side down to 2000."""
-    return min(max(1.0, DETECT_SHORT_SIDE / min(width, height)), DETECT_LONG_SIDE / max(width, height))
+    """The largest scale a page is looked at: short side up to 736 pixels, long side down to 2000.
+
+    But not ten times as large, as rapidocr shows a picture of one line: that takes three times as long and loses words.
+    """
+    return min(max(1.0, DETECT_SHORT_SIDE / min(width, height)), DETECT_LONG_SIDE / max(width, height), MOST)
 
 
 def _magnification(found: Sequence[Corners], scale: float) -> float:
