@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PAGES = 600
+AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""An installed package has its bytecode written; without it every start would compile the sources anew."""
 
 # --- contestants: import, then give back a function that reads a file page by page ------------------------------------
 
@@ -171,7 +173,7 @@ def run(name: str, path: Path) -> dict[str, float] | None:
     """Measure in a fresh process; None where the contestant is not installed."""
     command = [sys.executable, __file__, str(path), "--measure", name]
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=AS_INSTALLED)
     if done.returncode == 0:
         return {**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - start}
     if "ModuleNotFoundError" in done.stderr or "MissingDependency" in done.stderr:

@@ -67,7 +67,8 @@ def opened(source: Source, workers: int | None, *, numbers=None, password=None, 
 
 
 def known(page) -> tuple:
-    return page.number, page.label, page.width, page.height, page.text_layer
+    layer = page.text_layer
+    return page.number, page.label, page.width, page.height, layer, layer and layer.composed(page.width, page.height)
 
 
 def crew(ahead: ReadAhead) -> list[Process]:

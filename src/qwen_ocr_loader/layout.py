@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from .columns import blocks
 from .geometry import TextFrame
 from .gutters import Piece
-from .paragraphs import Hyphens, joined
+from .paragraphs import Hyphens, Span, joined
 from .results import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .geometry import Quad
 
@@ -54,10 +54,20 @@ def compose(
     Returns:
         The text and its lines in reading order; ``text[line.start:line.end] == line.text`` for every line.
     """
-    page = blocks(_pieces(boxes, width, height), keep_order=keep_order)
-    text, spans = joined(page, hyphens=hyphens)
-    lines = [Line(text[start:end], start, end, boxes[i].quad, boxes[i].confidence) for i, start, end in spans]
-    return text, tuple(lines)
+    text, spans = arranged(boxes, width, height, keep_order=keep_order, hyphens=hyphens)
+    return text, lines_of(boxes, text, spans)
+
+
+def arranged(
+    boxes: Sequence[TextBox], width: float, height: float, *, keep_order: bool = False, hyphens: Hyphens = "keep"
+) -> tuple[str, list[Span]]:
+    """The text that ``compose`` makes of the boxes, and where each of them stands in it, in reading order."""
+    return joined(blocks(_pieces(boxes, width, height), keep_order=keep_order), hyphens=hyphens)
+
+
+def lines_of(boxes: Sequence[TextBox], text: str, spans: Iterable[tuple[int, int, int]]) -> tuple[Line, ...]:
+    """The lines of what ``arranged`` gave."""
+    return tuple([Line(text[start:end], start, end, boxes[i].quad, boxes[i].confidence) for i, start, end in spans])
 
 
 def _pieces(boxes: Sequence[TextBox], width: float, height: float) -> list[Piece]:

@@ -1,7 +1,7 @@
 """Text layers of a long PDF, read ahead in other processes.
 
 PDFium runs one call at a time in a process, so a second core is of use only to a second process. A worker is one with
-two pipes (``second_process.py``): it opens the same file, is given chunks of page numbers and sends back what it read.
+two pipes (``second_process.py``): it opens the same file, is given chunks of page numbers and sends back their texts in order.
 The reading process goes on reading too: the page it is asked for, and pages further on while it would have to wait.
 Pages are claimed in the order they will be asked for and never more than ``WINDOW`` ahead, so memory does not grow with
 the file. A worker that cannot start, dies, or finds another file is done without.
@@ -23,7 +23,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .geometry import Quad
-from .layout import TextBox
+from .layout import TextBox, arranged
 from .page_text import PageText, PageTexts
 from .second_process import may_fork, started
 from .textlayer import TextLayer
@@ -38,10 +38,10 @@ LEAST_PAGES, LEAST_FORKED = 80, 40
 """A file with fewer pages wanted is read by the time a worker has started, or is hardly sooner with one."""
 WINDOW = 96
 """Pages that are read ahead at most: while the user of a page takes long, the workers wait."""
-CHUNK = 8
+CHUNK = 4
 """Pages a worker is given at a time; one chunk waits while another is read."""
 MOST_WORKERS = 3
-"""More than these read faster than one process can make Documents."""
+"""Each takes some 10 MB; handing out a page that one of them has read takes a fifteenth of reading it."""
 
 _logger = logging.getLogger("qwen_ocr_loader")
 
@@ -160,7 +160,8 @@ class ReadAhead:
             _logger.debug("no worker reads ahead: %s", error)
 
     def _give(self, worker: _Worker) -> None:
-        chunk = [self._unclaimed.popleft() for _ in range(min(CHUNK, len(self._unclaimed)))]
+        share = len(self._unclaimed) // (2 * (1 + len(self._workers)))  # less towards the end: all are to end together
+        chunk = [self._unclaimed.popleft() for _ in range(max(1, min(CHUNK, share)))]
         self._claimed_by.update(dict.fromkeys(chunk, worker))
         worker.give(chunk)
 
@@ -276,16 +277,17 @@ def _packed(text: PageText) -> _Row:
     if layer is None:
         return text.label, text.width, text.height, None
     boxes = [(box.text, box.quad.to_numbers()) for box in layer.boxes]
-    return text.label, text.width, text.height, (layer.sound, layer.reason, boxes)
+    words, spans = arranged(layer.boxes, text.width, text.height, keep_order=True)  # here, where a core is idle
+    return text.label, text.width, text.height, (layer.sound, layer.reason, boxes, (words, [*map(tuple, spans)]))
 
 
 def _unpacked(row: _Row) -> PageText:
     label, width, height, layer = row
     if layer is None:
         return PageText(label, width, height, None)
-    sound, reason, boxes = layer
+    sound, reason, boxes, arrangement = layer
     boxes = tuple([TextBox(words, Quad.from_numbers(at)) for words, at in boxes])
-    return PageText(label, width, height, TextLayer(sound, reason, boxes))
+    return PageText(label, width, height, TextLayer(sound, reason, boxes, arrangement))
 
 
 # --- the worker ------------------------------------------------------------------------------------------------------

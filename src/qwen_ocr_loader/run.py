@@ -26,7 +26,6 @@ from .errors import (
 from .fields.model import is_model
 from .finishing import finished, takes_time
 from .jobs import Job, after, together
-from .layout import compose
 from .once import Once
 from .pages import open_pages, renderers
 from .preprocess.steps import refuse_missing
@@ -224,8 +223,7 @@ class Run:
         return self._lines.structured(result, self.tasks, rules=page.rules())
 
     def _from_text_layer(self, page: Page) -> PageResult:
-        boxes = page.text_layer.boxes if page.text_layer else ()
-        text, lines = compose(boxes, page.width, page.height, keep_order=True)
+        text, lines = page.text_layer.composed(page.width, page.height) if page.text_layer else ("", ())
         return PageResult(
             page=page.number,
             width=page.width,

@@ -8,18 +8,22 @@ Added since, untested on those: text in fonts without a mapping table is taken w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+from .layout import arranged, lines_of
 from .pdf import short
 from .pdf_objects import cover, page_objects
 from .textlines import TextPage, text_boxes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .geometry import PageFrame
     from .layout import TextBox
     from .pdf_objects import PageObjects, Picture
+    from .results import Line
 
 _QUICK_SAMPLE, _SAMPLE = 64, 512  # characters asked for a mapping error; the second only where the first has one
 _MAX_UNMAPPED = 0.10
@@ -49,11 +53,19 @@ class TextLayer:
             ``"hidden"`` (somebody's OCR), ``"under a picture"``, ``"picture page"``, ``"sparse"``.
         boxes: Its lines, in PDFium's order, where sound or asked for whatever it is; quads are fractions of the
             displayed page.
+        arrangement: The text in reading order, and each box's number, start and end in it; None where nobody has
+            worked that out yet.
     """
 
     sound: bool
     reason: str
     boxes: tuple[TextBox, ...] = ()
+    arrangement: tuple[str, Sequence[tuple[int, int, int]]] | None = field(default=None, repr=False, compare=False)
+
+    def composed(self, width: float, height: float) -> tuple[str, tuple[Line, ...]]:
+        """The text and its lines in reading order, on a page of this size as displayed."""
+        text, spans = self.arrangement or arranged(self.boxes, width, height, keep_order=True)
+        return text, lines_of(self.boxes, text, spans)
 
     def with_values(self, values: tuple[TextBox, ...]) -> TextLayer:
         """With what was filled into the page's form fields, which is no part of its text but as sound as that.
