@@ -1,8 +1,8 @@
 """Text layers of a long PDF, read ahead in other processes.
 
 PDFium runs one call at a time in a process, so a second core is of use only to a second process. A worker is one with
-two pipes (``second_process.py``): it opens the same file, is given chunks of page numbers and sends back their texts in order.
-The reading process goes on reading too: the page it is asked for, and pages further on while it would have to wait.
+two pipes (``second_process.py``): it opens the same file, is given chunks of page numbers and sends back their texts
+in reading order. This process reads too: the page it is asked for, and others while it would have to wait.
 Pages are claimed in the order they will be asked for and never more than ``WINDOW`` ahead, so memory does not grow with
 the file. A worker that cannot start, dies, or finds another file is done without.
 """

@@ -149,6 +149,15 @@ class TextPage:
         left, top, right, bottom = self._calls.floats[:]
         return Edges(left, bottom, right, top)
 
+    def white(self, before: int, after: int, *, across: bool) -> float:
+        """How far two characters stand apart, in points along a line that runs across the page, or down or up."""
+        calls = self._calls
+        calls.loose_box(self.handle, before, calls.rect)
+        left, top, right, bottom = calls.floats[:]
+        calls.loose_box(self.handle, after, calls.rect)
+        x0, y1, x1, y0 = calls.floats[:]
+        return max(x0 - right, left - x1) if across else max(y0 - top, bottom - y1)
+
     def angle(self, char: int) -> float:
         """Direction of a character's baseline in user space, in radians counter-clockwise, -pi to pi."""
         angle = self._calls.angle(self.handle, char)  # clockwise, 0 to 2 pi; -1 for a failure
@@ -258,15 +267,13 @@ def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[tuple[int, in
 
 def _gaps(page: TextPage, text: str, at: int, *, across: bool, letters: bool) -> Iterator[_Gap]:
     """Between words; with ``letters``, between these too."""
-    low, high = (0, 2) if across else (1, 3)
     places = [(space.start(), space.end()) for space in _SPACES.finditer(text)]
     if letters:
         places += [(n, n) for n in range(1, len(text)) if not (text[n - 1].isspace() or text[n].isspace())]
     for begin, end in sorted(places):
         before, after = page.index(at + begin - 1), page.index(at + end)
         if before >= 0 and after >= 0:
-            one, other = page.loose(before), page.loose(after)
-            yield _Gap(begin, end, max(other[low] - one[high], one[low] - other[high]))
+            yield _Gap(begin, end, page.white(before, after, across=across))
 
 
 def _clean(text: str) -> str:
