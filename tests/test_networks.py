@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qwen_ocr_loader import LocalEngine, Reader
+from qwen_ocr_loader.engines import networks
 from qwen_ocr_loader.engines.models import model_files
 from qwen_ocr_loader.engines.networks import chosen, network
 from qwen_ocr_loader.engines.recognition import LineRecogniser
@@ -102,6 +103,31 @@ def test_openvino_is_chosen_where_the_processor_has_bfloat16(monkeypatch, tmp_pa
     monkeypatch.setattr("qwen_ocr_loader.engines.networks.find_spec", lambda name: None)
     assert chosen("auto") == "onnxruntime"
     assert chosen("openvino") == "openvino"
+
+
+def broken() -> None:
+    raise ImportError("libtbb.so.12: cannot open shared object file")
+
+
+def test_a_broken_openvino_that_nobody_asked_for_is_done_without(monkeypatch, caplog, tmp_path, sheets):
+    about = tmp_path / "cpuinfo"
+    about.write_text("flags : avx512_bf16")
+    monkeypatch.setattr(networks, "PROCESSOR", about)
+    monkeypatch.setattr(networks, "_given_up", [])
+    monkeypatch.setattr(networks, "find_spec", lambda name: name)
+    monkeypatch.setattr(networks, "_openvino", broken)
+    expected = [page.text for page in Reader(engine=LocalEngine(runtime="onnxruntime")).read(sheets)]
+    engine = LocalEngine(threads=5)  # other threads than elsewhere: nothing is loaded yet
+    assert engine.settings == LocalEngine(runtime="openvino").settings
+    assert [page.text for page in Reader(engine=engine).read(sheets)] == expected
+    (told,) = [record.message for record in caplog.records if "openvino" in record.message]
+    assert told == (
+        "openvino is installed but cannot be used, so onnxruntime reads, more slowly: libtbb.so.12: cannot open shared "
+        "object file. For an end to this message: LocalEngine(runtime='onnxruntime'), or pip uninstall openvino"
+    )
+    assert engine.settings == LocalEngine(runtime="onnxruntime").settings
+    with pytest.raises(MissingDependency):
+        next(Reader(engine=LocalEngine(runtime="openvino", threads=5)).read(sheets[0]))
 
 
 @with_openvino

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 import threading
 from functools import cache
@@ -30,6 +31,8 @@ INSTALL_OPENVINO = "pip install 'qwen-ocr-loader[openvino]'"
 KEPT = 1000  # steps of the network for a width of picture: what OpenVINO has worked out for them is used again
 MEDIUM, WIDE = 512, 1024  # pixels
 _importing = threading.Lock()
+_given_up: list[Exception] = []
+logger = logging.getLogger("qwen_ocr_loader")
 
 
 class Network(Protocol):
@@ -78,7 +81,18 @@ def chosen(runtime: str) -> str:
     """
     if runtime != AUTO:
         return runtime
-    return "openvino" if _has_bfloat16(PROCESSOR) and find_spec("openvino") is not None else "onnxruntime"
+    pays = not _given_up and _has_bfloat16(PROCESSOR) and find_spec("openvino") is not None
+    return "openvino" if pays else "onnxruntime"
+
+
+def give_up_openvino(error: Exception) -> None:
+    """Have ``"auto"`` choose onnxruntime in this process from now on, and say why."""
+    _given_up.append(error)
+    logger.warning(
+        "openvino is installed but cannot be used, so onnxruntime reads, more slowly: %s. "
+        "For an end to this message: LocalEngine(runtime='onnxruntime'), or pip uninstall openvino",
+        error,
+    )
 
 
 @cache

@@ -17,7 +17,7 @@ from ..errors import MissingDependency
 from ..preprocess.tones import denoised
 from .heatmap import boxes_of
 from .models import INSTALL, model_files
-from .networks import AUTO, chosen, network, refuse_absent
+from .networks import AUTO, RUNTIMES, chosen, give_up_openvino, network, refuse_absent
 from .recognition import LineRecogniser
 
 if TYPE_CHECKING:
@@ -198,6 +198,13 @@ def shared(threads: int, model: str = "small", folder: str = "", runtime: str = 
         ValueError: The folder has not got the models.
     """
     with _loading:
+        now = chosen(runtime)
+        try:
+            return _loaded(threads, model, folder, now, os.getpid())
+        except (MissingDependency, OSError, RuntimeError) as error:
+            if runtime != AUTO or now == RUNTIMES[0]:
+                raise
+            give_up_openvino(error.__cause__ if isinstance(error.__cause__, ImportError) else error)
         return _loaded(threads, model, folder, chosen(runtime), os.getpid())
 
 
