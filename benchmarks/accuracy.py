@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from qwen_ocr_loader import PageResult, Reader
+from qwen_ocr_loader import LocalEngine, PageResult, Reader
 from qwen_ocr_loader.fields.merging import merged_fields
 
 ROOT = Path(__file__).parent.parent
@@ -64,6 +64,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of manifest.json (default: QWEN_OCR_DATA)")
     parser.add_argument("--engine", default="local")
     parser.add_argument(
+        "--runtime", choices=("onnxruntime", "openvino"), help="of the local engine, instead of its own choice"
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         help="where ID.json files go, which hold what was read (default: a new folder of the system's)",
@@ -85,7 +88,7 @@ def _predict(case: Case, data: Path, args: argparse.Namespace) -> list[str]:
     target.unlink(missing_ok=True)
     started = time.monotonic()
     wanted = {"text_layer": "never", "on_error": "skip", "pages": f"1-{case['pages']}", **_asked(case, data)}
-    reader = Reader(engine=args.engine, **wanted)
+    reader = Reader(engine=LocalEngine(runtime=args.runtime) if args.runtime else args.engine, **wanted)
     pages = list(reader.read(data / case["file"]))
     failures = [f"{case['id']}: {failure.error}" for failure in reader.report.failures]
     if not failures and len(pages) != case["pages"]:

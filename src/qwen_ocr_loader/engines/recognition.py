@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 LINE_HEIGHT = 48
 SHORTEST = 320  # in training, narrower lines are padded to this
-BLANK = 64  # pixels after a line: nearly as good as more of them, and a third cheaper
 LONG = 1024  # pixels of width: few lines of receipts and columns are wider
 GROUP = 1024  # pixels of width, of all the lines that one thread reads in a row
 SURE = 0.95  # a narrow line read with less, as it is, is read again as in training
@@ -79,11 +78,10 @@ class LineRecogniser:
         return [self._read_again(crop, read) for crop, read in [(crop, self._read_in(crop, 0)) for crop in crops]]
 
     def _read_again(self, crop: Pixels, read: Recognised) -> Recognised:
-        """With blank after it, as in training, where that may help."""
-        own = _scaled_width(crop)
-        if read.score >= SURE or own >= SHORTEST:
+        """As in training, where that may help."""
+        if read.score >= SURE or _scaled_width(crop) >= SHORTEST:
             return read
-        return max(read, self._read_in(crop, min(own + BLANK, SHORTEST)), key=lambda read: read.score)
+        return max(read, self._read_in(crop, SHORTEST), key=lambda read: read.score)
 
     def _read_in(self, crop: Pixels, least: int) -> Recognised:
         width = self._model.fitting(max(least, _scaled_width(crop)))
