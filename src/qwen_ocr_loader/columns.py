@@ -6,6 +6,7 @@ What has no gutter left is a block: a column of prose, or the rows of a receipt,
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from itertools import pairwise
 from operator import itemgetter
@@ -47,20 +48,22 @@ def _neighbours(ordered: Sequence[Piece]) -> tuple[list[float], list[float]]:
     """For each piece where the nearest one before it in its row ends, and where the nearest one after it starts."""
     before, after = [-_INF] * len(ordered), [_INF] * len(ordered)
     usual = median(p.height for p in ordered) if ordered else 0.0
+    middles, tops = [p.middle for p in ordered], [p.y0 for p in ordered]
     for i, a in enumerate(ordered):
         _, _, _, high, _, low, middle, height = a
-        reach, little = middle + 1.2 * max(height, usual), 0.1 * height
-        for j in range(i + 1, len(ordered)):
+        little = 0.1 * height
+        for j in range(i + 1, bisect_right(middles, middle + 1.2 * max(height, usual), i + 1)):
+            top = tops[j]
+            if high < top and low - top < little:
+                continue  # it lies below: told at once, as it is asked for nearly every line
             b = ordered[j]
-            if b.middle > reach:
-                break
-            if high < b.y0 and low - b.y0 < little:
-                continue  # b lies below: told at once, as it is asked for nearly every line
-            left, right = (i, j) if a.x0 + a.x1 <= b.x0 + b.x1 else (j, i)
-            if not _beside(ordered[left], ordered[right]):
-                continue
-            before[right] = max(before[right], ordered[left].x1)
-            after[left] = min(after[left], ordered[right].x0)
+            if a.x0 + a.x1 <= b.x0 + b.x1:
+                if _beside(a, b):
+                    before[j] = max(before[j], a.x1)
+                    after[i] = min(after[i], b.x0)
+            elif _beside(b, a):
+                before[i] = max(before[i], b.x1)
+                after[j] = min(after[j], a.x0)
     return before, after
 
 
