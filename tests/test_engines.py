@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, Reader, Scan
-from qwen_ocr_loader.engines import engine_factories, make_engine
+from qwen_ocr_loader.engines import GROUP, engine_factories, make_engine
 from qwen_ocr_loader.engines.ppocr import _tiles
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.tasks import parse_tasks
@@ -31,6 +31,17 @@ def printed(text: str, size=(900, 220), turn: int = 0, ink=20, paper=250) -> Ima
 
 def test_ours_come_through_the_plugin_door():
     assert {"fake", "local"} <= set(engine_factories())
+
+
+def test_no_other_package_can_stand_for_one_of_ours(tmp_path, monkeypatch):
+    about = tmp_path / "other-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\nlocal = builtins:object\nother = qwen_ocr_loader:FakeEngine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert make_engine("local") == LocalEngine()
+    assert make_engine("other") == FakeEngine()
+    assert set(engine_factories()) >= {"fake", "local", "other"}
 
 
 @pytest.mark.parametrize("name", ["fake", "local"])

@@ -13,7 +13,7 @@ from qwen_ocr_loader.engines import networks
 from qwen_ocr_loader.engines.models import model_files
 from qwen_ocr_loader.engines.networks import chosen, network
 from qwen_ocr_loader.engines.recognition import LineRecogniser
-from qwen_ocr_loader.errors import MissingDependency
+from qwen_ocr_loader.errors import EngineError, MissingDependency
 from test_local_engine import FORK, NAMES, sheet
 
 RUNTIMES = ("onnxruntime", "openvino")
@@ -128,6 +128,20 @@ def test_a_broken_openvino_that_nobody_asked_for_is_done_without(monkeypatch, ca
     assert engine.settings == LocalEngine(runtime="onnxruntime").settings
     with pytest.raises(MissingDependency):
         next(Reader(engine=LocalEngine(runtime="openvino", threads=5)).read(sheets[0]))
+
+
+def test_models_that_are_missing_are_not_laid_at_openvinos_door(monkeypatch, caplog, tmp_path, sheets):
+    about = tmp_path / "cpuinfo"
+    about.write_text("flags : avx512_bf16")
+    monkeypatch.setattr(networks, "PROCESSOR", about)
+    monkeypatch.setattr(networks, "find_spec", lambda name: name)
+    engine = LocalEngine(models=str(tmp_path))
+    with pytest.raises(EngineError, match=r"want one file \*det\*.onnx in it, found 0"):
+        next(Reader(engine=engine).read(sheets[0]))
+    monkeypatch.setattr("qwen_ocr_loader.engines.models.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="rapidocr"):
+        next(Reader(engine=LocalEngine(threads=6)).read(sheets[0]))
+    assert not [record for record in caplog.records if "openvino" in record.message]
 
 
 @with_openvino

@@ -31,7 +31,7 @@ INSTALL_OPENVINO = "pip install 'qwen-ocr-loader[openvino]'"
 KEPT = 1000  # steps of the network for a width of picture: what OpenVINO has worked out for them is used again
 MEDIUM, WIDE = 512, 1024  # pixels
 _importing = threading.Lock()
-_given_up: list[Exception] = []
+_given_up: list[BaseException] = []
 logger = logging.getLogger("qwen_ocr_loader")
 
 
@@ -85,7 +85,7 @@ def chosen(runtime: str) -> str:
     return "openvino" if pays else "onnxruntime"
 
 
-def give_up_openvino(error: Exception) -> None:
+def give_up_openvino(error: BaseException) -> None:
     """Have ``"auto"`` choose onnxruntime in this process from now on, and say why."""
     _given_up.append(error)
     logger.warning(

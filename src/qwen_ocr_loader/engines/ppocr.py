@@ -171,10 +171,10 @@ class PPOCR:
 
     def recognise(self, crops: Sequence[Pixels]) -> list[Recognised]:
         """The reading of each crop, in the order given."""
-        return self._loaded().recognise(crops)
+        return self._line_recogniser().recognise(crops)
 
-    def _loaded(self) -> LineRecogniser:
-        """The recogniser; where it could not be loaded, whoever asks again tries again."""
+    def _line_recogniser(self) -> LineRecogniser:
+        """Where it could not be loaded, whoever asks again tries again."""
         with self._loading:
             if self._recogniser is None:
                 early, self._early = self._early, None
@@ -202,9 +202,10 @@ def shared(threads: int, model: str = "small", folder: str = "", runtime: str = 
         try:
             return _loaded(threads, model, folder, now, os.getpid())
         except (MissingDependency, OSError, RuntimeError) as error:
-            if runtime != AUTO or now == RUNTIMES[0]:
+            reason = error.__cause__ if isinstance(error, MissingDependency) else error
+            if runtime != AUTO or now == RUNTIMES[0] or reason is None:
                 raise
-            give_up_openvino(error.__cause__ if isinstance(error.__cause__, ImportError) else error)
+            give_up_openvino(reason)
         return _loaded(threads, model, folder, chosen(runtime), os.getpid())
 
 
