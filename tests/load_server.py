@@ -181,7 +181,8 @@ class _Server(DashScopeServer):
     async def _tell(self, exchange: Exchange) -> None:
         refused = [fault.message for fault in (one.notes.get("refused") for one in self._exchanges) if fault]
         most = max((one.in_flight for one in self._exchanges), default=0)
-        told = {"bought": self._bought, "refused": refused, "most_in_flight": most}
+        now = self.in_flight - 1  # without this one
+        told = {"bought": self._bought, "refused": refused, "most_in_flight": most, "in_flight": now}
         await exchange.send(200, json.dumps(told), {"Content-Type": "application/json"})
 
 

@@ -71,7 +71,7 @@ def main(
         paths: What to read.
         engine: By name, or what ``DashScopeEngine`` takes.
         cpus: Of the cluster.
-        kill_after: Calls at the engine's server after which one of the actors is killed.
+        kill_after: Calls at the engine's server after which one of two actors is killed, while both have calls open.
         out: A folder the rows are written to, as Parquet.
         passes: Over the same Dataset; the rows are the last one's.
         flat: Read once more in a Dataset of its own, with ``flat_map`` and the engine that needs nothing.
@@ -90,7 +90,7 @@ def main(
     killed = list[int]()
     if kill_after is not None:
         server = str(engine["base_url"]).removesuffix("/api/v1")
-        threading.Thread(target=_kill, args=(server, kill_after, killed), daemon=True).start()
+        threading.Thread(target=_kill, args=(server, kill_after, arguments["concurrency"], killed), daemon=True).start()
     pages = read_documents(paths, engine=chosen, **arguments)
     rows = []
     for _ in range(passes):
@@ -128,10 +128,13 @@ def _flatly(ray: Any, paths: list[str]) -> list[dict[str, Any]]:
     return sources.flat_map(ReadPages(engine="fake", pages="2-3"), num_cpus=0.5).take_all()
 
 
-def _kill(server: str, calls: int, killed: list[int]) -> None:
-    """Kill a reading actor of this cluster once the server was asked so often."""
-    while len(httpx.get(f"{server}/tally", trust_env=False).json()["bought"]) < calls:
-        time.sleep(0.05)
+def _kill(server: str, calls: int, at_once: int, killed: list[int]) -> None:
+    """Kill a reading actor of this cluster once the server was asked so often, and no actor is between two batches."""
+    while True:
+        told = httpx.get(f"{server}/tally", trust_env=False).json()
+        if len(told["bought"]) >= calls and told["in_flight"] > at_once:
+            break
+        time.sleep(0.02)
     readers = [pid for pid in _descendants(os.getpid()) if b"ReadPages" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(readers[0], signal.SIGKILL)
     killed.append(readers[0])
