@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, Reader, Scan
-from qwen_ocr_loader.engines import GROUP, engine_factories, make_engine
+from qwen_ocr_loader.engines import GROUP, OWN, engine_factories, make_engine
 from qwen_ocr_loader.engines.ppocr import _tiles
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.tasks import parse_tasks
@@ -30,7 +31,15 @@ def printed(text: str, size=(900, 220), turn: int = 0, ink=20, paper=250) -> Ima
 
 
 def test_ours_come_through_the_plugin_door():
-    assert {"fake", "local"} <= set(engine_factories())
+    ours = distribution("qwen-ocr-loader").entry_points.select(group=GROUP)
+    assert {point.name: point.value for point in ours} == OWN
+    assert OWN.keys() <= engine_factories().keys()
+    assert list(engine_factories()) == sorted(engine_factories())
+
+
+def test_ours_are_made_without_looking_them_up(monkeypatch):
+    monkeypatch.delattr("importlib.metadata.entry_points")
+    assert [make_engine(name).name.partition(":")[0] for name in sorted(OWN)] == sorted(OWN)
 
 
 def test_no_other_package_can_stand_for_one_of_ours(tmp_path, monkeypatch):
@@ -42,6 +51,7 @@ def test_no_other_package_can_stand_for_one_of_ours(tmp_path, monkeypatch):
     assert make_engine("local") == LocalEngine()
     assert make_engine("other") == FakeEngine()
     assert set(engine_factories()) >= {"fake", "local", "other"}
+    assert engine_factories()["local"].load() is LocalEngine
 
 
 @pytest.mark.parametrize("name", ["fake", "local"])

@@ -116,6 +116,15 @@ def test_a_font_without_a_table_whose_letters_are_rightly_guessed_is_sound():
     assert (found.sound, found.reason) == (True, "sound")
 
 
+def test_a_page_of_titles_in_a_font_without_a_table_is_known_by_its_letters():
+    titles = "Harbour Opening Hours Coastal Pilots Registered Vessels Sailing Instructions Storm Signals Dredging Areas "
+    titles += "Customs Inspection Lighthouse Stations Tide Tables Mooring Charges Index"
+    assert layer(garbled(titles)).reason == "sound"
+    shifted = "".join(chr((ord(letter) - 97 + 3) % 26 + 97) if letter.isalpha() else " " for letter in titles.lower())
+    assert layer(garbled(shifted)).reason == "garbled"
+    assert layer(garbled(titles[:99])).reason == "garbled"  # too little to tell
+
+
 def test_only_takes_whatever_there_is_and_never_does_not_look():
     data = with_picture(SCAN + HIDDEN)
     found = layer(data, text_layer="only")

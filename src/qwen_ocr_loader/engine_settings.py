@@ -14,7 +14,7 @@ from decimal import Decimal
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .engines import engine_factories, make_engine
+from .engines import engine_factories, engine_factory, make_engine
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -51,7 +51,7 @@ def engine_from_dict(written: Mapping[str, Any]) -> Engine:
         case _:
             raise ValueError('engine: want {"name": ..., "settings": {...}}, as to_dict() writes it')
     try:
-        factory = engine_factories()[name].load()
+        factory = engine_factory(name)
     except (KeyError, ImportError):
         return make_engine(name)  # it says what is missing
     engine: Engine = factory(**settings_from_dict(settings))

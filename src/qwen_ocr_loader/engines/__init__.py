@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from ..errors import MissingDependency, did_you_mean
 from .base import Asked, Engine, LineEngine, MultiPageEngine, PacedEngine, PaidEngine, Scan, aopened, refuse_unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from importlib.metadata import EntryPoint
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "able_engines",
     "aopened",
     "engine_factories",
+    "engine_factory",
     "installed",
     "make_engine",
     "make_engines",
@@ -37,25 +39,35 @@ GROUP = "qwen_ocr_loader.engines"
 logger = logging.getLogger("qwen_ocr_loader")
 
 
-def engine_factories() -> Mapping[str, Any]:
+OWN = {
+    "dashscope": "qwen_ocr_loader.engines.dashscope:DashScopeEngine",
+    "fake": "qwen_ocr_loader.engines.fake:FakeEngine",
+    "local": "qwen_ocr_loader.engines.local:LocalEngine",
+    "openai": "qwen_ocr_loader.engines.openai:OpenAIEngine",
+}
+"""Our entry points again: looking them up takes longer than reading a page, and nobody else's can stand for them."""
+
+
+def engine_factories() -> Mapping[str, EntryPoint]:
     """Engine names to what makes them, as entry points (not loaded yet), sorted by name."""
-    from importlib.metadata import entry_points
+    from importlib.metadata import EntryPoint, entry_points
 
-    return _by_name(entry_points(group=GROUP))
-
-
-def _own_factories() -> Mapping[str, Any]:
-    """This package's: found at once, where all take milliseconds, and nobody else's can stand for one of them."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        return _by_name(distribution("qwen-ocr-loader").entry_points.select(group=GROUP))
-    except PackageNotFoundError:  # frozen into an application
-        return {}
+    ours = [EntryPoint(name, value, GROUP) for name, value in OWN.items()]
+    found = {point.name: point for point in (*entry_points(group=GROUP), *ours)}
+    return {name: found[name] for name in sorted(found)}
 
 
-def _by_name(points: Iterable[EntryPoint]) -> dict[str, EntryPoint]:
-    return {point.name: point for point in sorted(points, key=lambda point: point.name)}
+def engine_factory(name: str) -> Any:
+    """What makes the engine of that name, called with its settings.
+
+    Raises:
+        KeyError: No engine of that name is installed.
+        ImportError: A package that it is made of is not.
+    """
+    if name in OWN:
+        module, _, attribute = OWN[name].partition(":")
+        return getattr(import_module(module), attribute)
+    return engine_factories()[name].load()
 
 
 def make_engine(spec: str | Engine) -> Engine:
@@ -75,13 +87,11 @@ def make_engine(spec: str | Engine) -> Engine:
     name, _, model = spec.partition(":")
     if name == "auto":
         name = _automatic()
-    factories = _own_factories()
-    if name not in factories:
-        factories = engine_factories()
-    if name not in factories:
-        raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *factories])}")
     try:
-        factory = factories[name].load()
+        factory = engine_factory(name)
+    except KeyError:
+        known = ["auto", *engine_factories()]
+        raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, known)}") from None
     except ImportError as error:
         raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
     engine: Engine = factory(model=model) if model else factory()
@@ -130,9 +140,8 @@ def able_engines(task: str) -> Iterator[str]:
 
 
 def _automatic() -> str:
-    """``dashscope`` where it is installed and has a key, else ``local``; said once for each choice."""
-    cloud = bool(os.environ.get("DASHSCOPE_API_KEY")) and "dashscope" in _own_factories()
-    chosen = "dashscope" if cloud else "local"
+    """``dashscope`` where it has a key, else ``local``; said once for each choice."""
+    chosen = "dashscope" if os.environ.get("DASHSCOPE_API_KEY") else "local"
     if chosen not in _said:
         _said.add(chosen)
         logger.info("engine='auto': using %r", chosen)
