@@ -73,11 +73,11 @@ def test_a_line_is_read_alike_whatever_lines_are_read_with_it(runtime):
 
 
 @with_openvino
-@pytest.mark.parametrize(("runtime", "most"), [("onnxruntime", 251), ("openvino", 32)])
-def test_a_picture_is_padded_to_one_of_few_widths(runtime, most):
+@pytest.mark.parametrize(("runtime", "most", "wider"), [("onnxruntime", 251, 1.0), ("openvino", 24, 1.25)])
+def test_a_picture_is_padded_to_one_of_few_widths(runtime, most, wider):
     fitting = network(model_files("small").recogniser, runtime).fitting
     padded = {width: fitting(width) for width in range(1, 2001)}
-    assert all(width <= wide < 1.13 * width + 32 for width, wide in padded.items())
+    assert all(width <= wide < max(wider * width, width + 32) for width, wide in padded.items())
     assert len(set(padded.values())) <= most
     assert all(fitting(wide) == wide for wide in padded.values())
 

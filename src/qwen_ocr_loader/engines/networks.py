@@ -29,7 +29,7 @@ RUNTIMES = ("onnxruntime", "openvino")
 PROCESSOR = Path("/proc/cpuinfo")
 INSTALL_OPENVINO = "pip install 'qwen-ocr-loader[openvino]'"
 KEPT = 1000  # steps of the network for a width of picture: what OpenVINO has worked out for them is used again
-MEDIUM, WIDE = 512, 1024  # pixels
+NARROW, MEDIUM = 256, 512  # pixels
 _importing = threading.Lock()
 _given_up: list[BaseException] = []
 logger = logging.getLogger("qwen_ocr_loader")
@@ -167,7 +167,7 @@ class _OpenVINO:
 
     def fitting(self, width: int) -> int:
         """Few widths: each new one takes time and 4 MB, and each other than the last a little time."""
-        return _rounded(width, 32 if width <= MEDIUM else 64 if width <= WIDE else 128)
+        return _rounded(width, 32 if width <= NARROW else 64 if width <= MEDIUM else 128)
 
     def __call__(self, batch: Batch, taken: Callable[[Batch], T]) -> T:
         request = self._idle.get()
