@@ -108,7 +108,7 @@ def test_killed_while_a_new_round_is_made(server, lives, tmp_path):
 def test_120_000_pages_killed_twice_in_constant_memory(server, lives, tmp_path):
     server.batches.script = ok()
     before = len(server.batches.all)
-    little = run(server, lives, tmp_path, 0, [], pages=2_000, lines=50_000, at_once=64)["memory"]
+    little = run(server, lives, tmp_path, 90_000, [], pages=2_000, lines=50_000, at_once=64)["memory"]
     told = run(server, lives, tmp_path, 100_000, [2000, 1200], pages=120_000, lines=50_000, at_once=64)
     (taken_in, _), (_, read) = told["killed"]
     assert 0 < taken_in < 120_000
