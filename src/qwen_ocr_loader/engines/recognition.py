@@ -29,7 +29,7 @@ LINE_HEIGHT = 48
 SHORTEST = 320  # in training, narrower lines are padded to this
 LONG = 1024  # pixels of width: few lines of receipts and columns are wider
 GROUP = 1024  # pixels of width, of all the lines that one thread reads in a row
-SURE = 0.95  # a narrow line read with less, as it is, is read again as in training
+SURE = 0.9  # a narrow line read with less, as it is, is read again as in training; above, that hardly ever helps
 
 
 class Recognised(NamedTuple):
