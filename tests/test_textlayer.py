@@ -117,8 +117,8 @@ def test_a_font_without_a_table_whose_letters_are_rightly_guessed_is_sound():
 
 
 def test_a_page_of_titles_in_a_font_without_a_table_is_known_by_its_letters():
-    titles = "Harbour Opening Hours Coastal Pilots Registered Vessels Sailing Instructions Storm Signals Dredging Areas "
-    titles += "Customs Inspection Lighthouse Stations Tide Tables Mooring Charges Index"
+    titles = "Harbour Opening Hours Coastal Pilots Registered Vessels Sailing Instructions Storm Signals Dredging "
+    titles += "Areas Customs Inspection Lighthouse Stations Tide Tables Mooring Charges Index"
     assert layer(garbled(titles)).reason == "sound"
     shifted = "".join(chr((ord(letter) - 97 + 3) % 26 + 97) if letter.isalpha() else " " for letter in titles.lower())
     assert layer(garbled(shifted)).reason == "garbled"
