@@ -148,8 +148,9 @@ class PPOCR:
 
         height, width = image.shape[:2]
         size = max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
-        scaled = cv2.resize(image, size).astype(np.float32)
-        batch = np.asarray((scaled / 255 - 0.5) / 0.5, np.float32).transpose(2, 0, 1)[None]
+        batch = np.divide(cv2.resize(image, size).transpose(2, 0, 1)[None], 255, dtype=np.float32, order="C")
+        batch -= 0.5
+        batch /= 0.5
         with self._detecting:
             heat = self._detector(batch, lambda output: output[0, 0].copy())
         return boxes_of(heat, width, height)
