@@ -210,6 +210,7 @@ def compare(given: argparse.Namespace) -> str:
     """Every contestant ``rounds`` times, in turns: a Markdown table of medians."""
     with tempfile.TemporaryDirectory() as folder:
         files, truths = documents(given, Path(folder))
+        scores([""], truths[:1], given.data)  # what it needs is missed now, not when all has been read
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in given.only}
         for number in range(given.rounds):
             for name in given.only:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, Reader, Scan
+from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, MissingDependency, Reader, Scan
 from qwen_ocr_loader.engines import GROUP, OWN, engine_factories, make_engine
 from qwen_ocr_loader.engines.ppocr import _tiles
 from qwen_ocr_loader.images import PageImage
@@ -52,6 +52,22 @@ def test_no_other_package_can_stand_for_one_of_ours(tmp_path, monkeypatch):
     assert make_engine("other") == FakeEngine()
     assert set(engine_factories()) >= {"fake", "local", "other"}
     assert engine_factories()["local"].load() is LocalEngine
+
+
+def test_what_goes_wrong_inside_another_package_is_said_as_it_is(tmp_path, monkeypatch):
+    about = tmp_path / "other-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\nbroken = broken_engine:Engine\nbare = bare_engine:Engine\n")
+    (tmp_path / "broken_engine.py").write_text("{}['a setting of its own']\n")
+    (tmp_path / "bare_engine.py").write_text("import a_package_that_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyError, match="a setting of its own"):
+        make_engine("broken")
+    with pytest.raises(MissingDependency, match="pip install a_package_that_is_not_there"):
+        make_engine("bare")
+    with pytest.raises(ValueError, match=r"there is no 'brocken'.*broken"):
+        make_engine("brocken")
 
 
 @pytest.mark.parametrize("name", ["fake", "local"])

@@ -14,7 +14,7 @@ from decimal import Decimal
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .engines import engine_factories, engine_factory, make_engine
+from .engines import engine_factories, engine_factory
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -50,11 +50,7 @@ def engine_from_dict(written: Mapping[str, Any]) -> Engine:
             pass
         case _:
             raise ValueError('engine: want {"name": ..., "settings": {...}}, as to_dict() writes it')
-    try:
-        factory = engine_factory(name)
-    except (KeyError, ImportError):
-        return make_engine(name)  # it says what is missing
-    engine: Engine = factory(**settings_from_dict(settings))
+    engine: Engine = engine_factory(name)(**settings_from_dict(settings))
     return engine
 
 

@@ -61,13 +61,19 @@ def engine_factory(name: str) -> Any:
     """What makes the engine of that name, called with its settings.
 
     Raises:
-        KeyError: No engine of that name is installed.
-        ImportError: A package that it is made of is not.
+        ValueError: No engine of that name is installed.
+        MissingDependency: A package that it is made of is not.
     """
-    if name in OWN:
-        module, _, attribute = OWN[name].partition(":")
-        return getattr(import_module(module), attribute)
-    return engine_factories()[name].load()
+    try:
+        if name in OWN:
+            module, _, attribute = OWN[name].partition(":")
+            return getattr(import_module(module), attribute)
+        known = engine_factories()
+        if name not in known:
+            raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *known])}")
+        return known[name].load()
+    except ImportError as error:
+        raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
 
 
 def make_engine(spec: str | Engine) -> Engine:
@@ -87,13 +93,7 @@ def make_engine(spec: str | Engine) -> Engine:
     name, _, model = spec.partition(":")
     if name == "auto":
         name = _automatic()
-    try:
-        factory = engine_factory(name)
-    except KeyError:
-        known = ["auto", *engine_factories()]
-        raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, known)}") from None
-    except ImportError as error:
-        raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
+    factory = engine_factory(name)
     engine: Engine = factory(model=model) if model else factory()
     return engine
 

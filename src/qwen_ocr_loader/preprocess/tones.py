@@ -42,7 +42,7 @@ def _is_speckled(pixels: Pixels) -> bool:
         band = gray[start - above : start + BAND + 1]
         least, most = (look(band, around, borderType=cv2.BORDER_REPLICATE) for look in (cv2.erode, cv2.dilate))
         stands_out = cv2.max(cv2.subtract(least, band), cv2.subtract(band, most)) >= SPECK
-        specks += np.count_nonzero(stands_out[above : above + BAND])
+        specks += int(np.count_nonzero(stands_out[above : above + BAND]))
     return specks >= SPECKLED * gray.size
 
 
