@@ -14,6 +14,7 @@ from qwen_ocr_loader.preprocess.preparation import Prepared, prepared
 from qwen_ocr_loader.preprocess.sight import Strip
 from qwen_ocr_loader.preprocess.skew import skew_of
 from qwen_ocr_loader.preprocess.steps import STEPS, in_order, refuse_missing
+from qwen_ocr_loader.preprocess.tones import BAND, SPECKLED, denoised
 from qwen_ocr_loader.preprocess.way_back import WayBack
 from qwen_ocr_loader.results import Agreement, Place
 
@@ -224,6 +225,24 @@ def test_specks_go_and_print_stays():
     ready = np.asarray(prepared(picture(Image.fromarray(noisy)), "denoise").image.pixels())
     wrong = [(np.abs(np.asarray(seen, int) - page) > 100).mean() for seen in (noisy, ready)]
     assert wrong[1] < wrong[0] / 3
+
+
+def test_specks_count_where_bands_meet():
+    """The page is looked at in bands: at their edges neither is a speck missed nor half a letter taken for one."""
+    specks = np.full((800, 100), 255, np.uint8)
+    rows = [edge + beside for edge in (BAND, 2 * BAND) for beside in (-1, 1)]
+    needed = round(SPECKLED * specks.size) // len(rows)  # in each row
+    specks[rows, : 2 * needed : 2] = 0
+    assert denoised(specks) is not specks
+
+    fewer = specks.copy()
+    fewer[rows[0], 0] = 255
+    assert denoised(fewer) is fewer
+
+    strokes = np.full_like(specks, 255)
+    for edge in (BAND, 2 * BAND):
+        strokes[edge - 1 : edge + 1, ::2] = 0  # two pixels high: one on each side
+    assert denoised(strokes) is strokes
 
 
 def test_a_faint_corner_gets_its_contrast_back():

@@ -184,8 +184,8 @@ def _packs_for(languages: Sequence[str]) -> tuple[str, ...]:
 
 def _bgr(image: PageImage) -> NDArray[np.uint8]:
     """Pixels as the models want them: height x width x 3, blue first."""
+    import cv2
     import numpy as np
 
     pixels = np.asarray(image.pixels())
-    planes = np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels[:, :, ::-1]
-    return np.ascontiguousarray(planes)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR), np.uint8)

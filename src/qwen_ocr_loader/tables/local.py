@@ -103,7 +103,8 @@ class _Scan:
         import cv2
         import numpy as np
 
-        pixels: Pixels = np.ascontiguousarray(np.asarray(self._picture.pixels().convert("RGB"))[:, :, ::-1])
+        picture = np.asarray(self._picture.pixels().convert("RGB"))
+        pixels: Pixels = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8)
         if self.frame.angle:
             left = -self.page.right if self.frame.leftward else self.page.left
             turn = np.array(self.frame.turn(left, self.page.top))
