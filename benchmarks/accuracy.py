@@ -1,7 +1,7 @@
 """How well the pages of the evaluation documents are read: writes predictions, scores them, prints a Markdown table.
 
     pip install -e '.[local]' rapidfuzz apted lxml
-    python benchmarks/accuracy.py --data ../shared/data/dev --out FOLDER
+    python benchmarks/accuracy.py --data FOLDER --out PREDICTIONS
 
 Every page is recognised (``text_layer="never"``). Fields and tables are asked for where the truth has them: the names
 of its fields where those were asked for, all that are printed elsewhere. A document with a page that cannot be read
@@ -25,8 +25,7 @@ from typing import Any
 from qwen_ocr_loader import LocalEngine, PageResult, Reader
 from qwen_ocr_loader.fields.merging import merged_fields
 
-ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data" / "dev"))
+DATA = os.environ.get("QWEN_OCR_DATA")
 PDF_DPI = 150  # of the page images that the truth of PDF documents is drawn on, where it has quads
 METRICS = ("word_f1", "line_f1", "line_f1_loose", "order", "cer_nospace", "cer", "line_text_acc")
 STRUCTURE = ("field_f1", "field_anls", "field_value_anls", "teds_s", "teds")
@@ -61,7 +60,8 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of manifest.json (default: QWEN_OCR_DATA)")
+    about = "folder of manifest.json (default: QWEN_OCR_DATA)"
+    parser.add_argument("--data", type=Path, default=DATA, required=not DATA, help=about)
     parser.add_argument("--engine", default="local")
     parser.add_argument(
         "--runtime", choices=("onnxruntime", "openvino"), help="of the local engine, instead of its own choice"

@@ -1,7 +1,7 @@
 """How surely a chunk is led back to its lines: both frameworks' splitters over real pages and tables of repeated rows.
 
     pip install -e '.[dev]'
-    python benchmarks/citations.py --data ../shared/data/dev
+    python benchmarks/citations.py --data FOLDER
 
 The truth needs no alignment. Each page is split a second time with every letter replaced by one that stands nowhere
 else on it: where the chunks have the same shape, each of their letters says where it came from. Chunks without a known
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from qwen_ocr_loader.citations import Region
     from qwen_ocr_loader.geometry import Box
 
-ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data" / "dev"))
+DATA = os.environ.get("QWEN_OCR_DATA", "")
 PAGES = 40
 UNIQUE = 0x20000  # the first of 42,720 letters that no page here uses: CJK ideographs, extension B
 WAYS = ("split_with_boxes", "locate alone", "own offset")

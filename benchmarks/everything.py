@@ -1,6 +1,6 @@
 """All benchmarks of speed, in turn: their tables as one page of Markdown, and pictures of the main ones.
 
-    python benchmarks/everything.py --data ../shared/data/dev [--pdf FILE] [--write] [--only NAME ...]
+    python benchmarks/everything.py --data FOLDER [--pdf FILE] [--write] [--only NAME ...]
 
 ``--write`` puts the page into ``docs/benchmarks.md`` and the pictures beside it, or with ``--only`` those sections;
 without it the page is printed. Each benchmark also runs by itself and says there what it measures. Allow twenty minutes

@@ -2,7 +2,7 @@
 
     pip install -e '.[local]' rapidfuzz
     python benchmarks/preprocess.py
-    python benchmarks/preprocess.py --data ../shared/data/dev    # orient, on real documents in four turns
+    python benchmarks/preprocess.py --data FOLDER    # orient, on real documents in four turns
 
 Pages of print are drawn, degraded, and read by the engine as they are and with the step that is advised for that. A
 page's score is the share of its characters that are read, spaces aside. The last column is the step's time alone.

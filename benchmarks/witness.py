@@ -1,7 +1,7 @@
 """What a witness finds: replies made from the truth by leaving out, inventing, changing and repeating, laid beside it.
 
     pip install -e '.[local]'
-    python benchmarks/witness.py --data ../shared/data/dev
+    python benchmarks/witness.py --data FOLDER
 
 The local engine reads every page once. Replies are then made from the truth's text: as it is, with one passage left
 out, invented or said three times, and with one word in 25 changed (a digit of a number; another word for a word).
@@ -30,8 +30,7 @@ from qwen_ocr_loader import PageResult, Reader
 from qwen_ocr_loader.markup import sniff
 from qwen_ocr_loader.witness.comparison import witnessed
 
-ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("QWEN_OCR_DATA", ROOT.parent / "shared" / "data" / "dev"))
+DATA = os.environ.get("QWEN_OCR_DATA")
 UNREAD = ("ar", "ko")  # languages that the local engine does not read
 READ = 0.6  # of a line's letters, from which the local engine counts as having read it
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
@@ -192,7 +191,8 @@ def cases(data: Path) -> Iterator[Case]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of manifest.json (default: QWEN_OCR_DATA)")
+    about = "folder of manifest.json (default: QWEN_OCR_DATA)"
+    parser.add_argument("--data", type=Path, default=DATA, required=not DATA, help=about)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     rng, placed = random.Random(args.seed), Counter[str]()
