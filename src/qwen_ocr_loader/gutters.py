@@ -117,16 +117,16 @@ def _gutter_places(region: list[Witness]) -> list[float]:
 
 def _runs(region: list[Witness], x: float) -> list[Run]:
     """The stretches of the region that nothing spans at ``x``, with something on both sides."""
-    places, lefts, rights = _parted(region, x)
+    places, crossing, lefts, rights = _parted(region, x)
     if not lefts or not rights:
         return []
     left, right = median(lefts), median(rights)
     runs, first, merged = [], 0, set[int]()
-    for i in [*(i for i, side in enumerate(places) if not side), len(places)]:
+    for i in [*crossing, len(places)]:
         if i < len(places):
             if region[i].before > left and region[i].after < right:
                 continue  # a caption or a quotation let into the columns
-            if _is_merged(region, places, i):
+            if places[i - 1] and _is_merged(region, places, i):
                 merged.add(i)
                 continue
         stretch = places[first:i]
@@ -136,9 +136,9 @@ def _runs(region: list[Witness], x: float) -> list[Run]:
     return runs
 
 
-def _parted(region: list[Witness], x: float) -> tuple[list[int], list[float], list[float]]:
-    """``Witness.side`` of each, and the outer edges of those that have ``x`` between them and their neighbour."""
-    places, lefts, rights = [], [], []
+def _parted(region: list[Witness], x: float) -> tuple[list[int], list[int], list[float], list[float]]:
+    """``Witness.side`` of each, which of them cross ``x``, and the outer edges of those that have it beside them."""
+    places, crossing, lefts, rights = [], [], [], []
     for piece, before, after, _, start, end in region:
         if end <= x:
             places.append(-1)
@@ -149,8 +149,9 @@ def _parted(region: list[Witness], x: float) -> tuple[list[int], list[float], li
             if before < x:
                 rights.append(piece.x1)
         else:
+            crossing.append(len(places))
             places.append(0)
-    return places, lefts, rights
+    return places, crossing, lefts, rights
 
 
 def _is_merged(region: list[Witness], places: list[int], i: int) -> bool:

@@ -49,14 +49,8 @@ class _Strip(NamedTuple):
     middle: float
     height: float
     cells: bool  # parted by white: a row of a table or form
-
-    @property
-    def start(self) -> str:
-        return self.row[0].text
-
-    @property
-    def end(self) -> str:
-        return self.row[-1].text
+    start: str  # its first piece's text
+    end: str  # its last piece's
 
 
 class Span(NamedTuple):
@@ -131,12 +125,13 @@ def _cells(glue: str, strip: _Strip) -> Iterator[_Glued]:
 
 def _strip(row: Row) -> _Strip:
     if len(row) == 1:
-        piece = row[0]
-        return _Strip(row, piece.x0, piece.x1, piece.middle, piece.height, False)
+        _, text, x0, _, x1, _, middle, height = row[0]
+        return _Strip(row, x0, x1, middle, height, False, text, text)
     height = median(piece.height for piece in row)
     middle = median(piece.middle for piece in row)
     cells = any(b.x0 - a.x1 > _CELL_GAP * height for a, b in pairwise(row))
-    return _Strip(row, row[0].x0, max(piece.x1 for piece in row), middle, height, cells)
+    right = max(piece.x1 for piece in row)
+    return _Strip(row, row[0].x0, right, middle, height, cells, row[0].text, row[-1].text)
 
 
 def _space(before: str, after: str) -> str:

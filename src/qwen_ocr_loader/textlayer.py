@@ -123,7 +123,7 @@ def _verdict(text: TextPage, page: Any, frame: PageFrame) -> str:
         return "no text" if objects.pictures or objects.paths else "blank"
     if _is_garbled(text):
         return "garbled"
-    printed, objects = sum(map(len, text.text.split())), page_objects(page, depth=0)
+    printed, objects = _printed(text.text), page_objects(page, depth=0)
     if printed >= _FEW and cover([*objects.pictures, *objects.closed], frame) < _OCR_COVER:
         return "sound"
     if objects.closed:
@@ -131,6 +131,12 @@ def _verdict(text: TextPage, page: Any, frame: PageFrame) -> str:
     if objects.pictures and (reason := _picture_verdict(printed, objects, frame)):
         return reason
     return "sparse" if printed < _FEW and (objects.pictures or objects.paths > _DRAWING) else "sound"
+
+
+def _printed(text: str) -> int:
+    """How many characters are no white space, where that is less than ``_SOME``; more is as good as any."""
+    start = sum(map(len, text[: 2 * _SOME].split()))
+    return start if start >= _SOME or len(text) <= 2 * _SOME else sum(map(len, text.split()))
 
 
 def _picture_verdict(printed: int, objects: PageObjects, frame: PageFrame) -> str:

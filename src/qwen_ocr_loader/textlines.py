@@ -19,7 +19,7 @@ from .layout import TextBox
 from .pdf import pdfium, short, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .geometry import PageFrame, Quad
 
@@ -46,6 +46,14 @@ class Edges(NamedTuple):
     bottom: float
     right: float
     top: float
+
+
+class Gap(NamedTuple):
+    """White between two letters of a line: which slice of its text, and how wide it is, in points along the line."""
+
+    begin: int
+    end: int
+    width: float
 
 
 class _Calls:
@@ -117,9 +125,10 @@ class TextPage:
         left, top, right, bottom = calls.floats[:]
         wide = _WIDE_GAP * (top - bottom)
         low, high, y0, y1 = top, bottom, bottom, top
+        get, doubles, (a, b, c, d) = calls.get_rect, calls.doubles, calls.edges
         for at in range(calls.count_rects(handle, first, last - first + 1)):
-            calls.get_rect(handle, at, *calls.edges)
-            x0, above, x1, below = calls.doubles[:]
+            get(handle, at, a, b, c, d)
+            x0, above, x1, below = doubles[:]
             if x0 == x1:  # zeros, for what has no size
                 continue
             if x0 - right > wide or left - x1 > wide or below > y1 or above < y0:
@@ -135,10 +144,11 @@ class TextPage:
     def ink(self, start: int, count: int) -> list[Edges]:
         """Rectangles tight around the ink of ``count`` characters from ``start``, one for each text object."""
         handle, calls = self.handle, self._calls
+        get, doubles, (a, b, c, d) = calls.get_rect, calls.doubles, calls.edges
         found = []
         for at in range(calls.count_rects(handle, start, count)):
-            calls.get_rect(handle, at, *calls.edges)
-            left, top, right, bottom = calls.doubles[:]
+            get(handle, at, a, b, c, d)
+            left, top, right, bottom = doubles[:]
             if right > left:  # PDFium gives zeros for what has no size
                 found.append(Edges(left, bottom, right, top))
         return found
@@ -149,14 +159,25 @@ class TextPage:
         left, top, right, bottom = self._calls.floats[:]
         return Edges(left, bottom, right, top)
 
-    def white(self, before: int, after: int, *, across: bool) -> float:
-        """How far two characters stand apart, in points along a line that runs across the page, or down or up."""
-        calls = self._calls
-        calls.loose_box(self.handle, before, calls.rect)
-        left, top, right, bottom = calls.floats[:]
-        calls.loose_box(self.handle, after, calls.rect)
-        x0, y1, x1, y0 = calls.floats[:]
-        return max(x0 - right, left - x1) if across else max(y0 - top, bottom - y1)
+    def gaps(self, places: Iterable[tuple[int, int]], at: int, *, across: bool) -> list[Gap]:
+        """The white at some places of the text that starts at ``text[at]``.
+
+        Args:
+            places: From where to where, in that text, each between two of its characters.
+            at: See above.
+            across: The text runs across the page, not down or up.
+        """
+        handle, index, rect, floats = self.handle, self.index, self._calls.rect, self._calls.floats
+        loose_box, gaps = self._calls.loose_box, []
+        for begin, end in places:
+            before, after = index(at + begin - 1), index(at + end)
+            if before >= 0 and after >= 0:
+                loose_box(handle, before, rect)
+                left, top, right, bottom = floats[:]
+                loose_box(handle, after, rect)
+                x0, y1, x1, y0 = floats[:]
+                gaps.append(Gap(begin, end, max(x0 - right, left - x1) if across else max(y0 - top, bottom - y1)))
+        return gaps
 
     def angle(self, char: int) -> float:
         """Direction of a character's baseline in user space, in radians counter-clockwise, -pi to pi."""
@@ -226,12 +247,13 @@ def _parts(page: TextPage, text: str, at: int, first: int, last: int) -> Iterato
     """A line, in any direction, cut at its wide gaps."""
     angle, start, ink = page.angle(first), page.loose(first), page.ink(first, last - first + 1)
     across = abs(math.cos(angle)) > math.sqrt(0.5)
-    wide = _WIDE_GAP * max(_height(start, across), *(_height(edges, across) for edges in ink)) if len(ink) > 1 else 0.0
+    wide = _WIDE_GAP * max([_height(edges, across) for edges in (start, *ink)]) if len(ink) > 1 else 0.0
     apart = _far_apart(ink, across, wide) if wide else 0
-    if not apart and not _has_step(ink, across):
+    pieces = _pieces(page, text, at, across, wide, apart) if apart or _has_step(ink, across) else []
+    if len(pieces) > 1:
+        yield from _runs(page, text, at, pieces, across=across)
+    else:
         yield _clean(text), _Run(first, last, angle, _line_box(start, ink, across))
-        return
-    yield from _runs(page, text, at, _pieces(page, text, at, across, wide, apart), across=across)
 
 
 def _runs(
@@ -244,18 +266,11 @@ def _runs(
         yield _clean(text[begin:end]), _Run(first, last, page.angle(first), _line_box(start, ink, across))
 
 
-class _Gap(NamedTuple):
-    """White between two letters of a line: which slice of its text, and how wide it is."""
-
-    begin: int
-    end: int
-    width: float
-
-
 def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[tuple[int, int]]:
     """A level line as slices, cut where a text object leaves more white than between words: cells set at one go."""
     high = max(box.top - box.bottom, page.size(page.index(at)))
-    gaps = list(_gaps(page, text, at, across=True, letters=box.right - box.left > _LETTERS_APART * len(text) * high))
+    letters = box.right - box.left > _LETTERS_APART * len(text) * high
+    gaps = page.gaps(_places(text, letters=letters), at, across=True)
     narrow = [gap.width for gap in gaps if gap.width <= _WIDE_GAP * high]
     wide = max(_WIDE_GAP * high, _SPACED * median(narrow)) if len(narrow) > 1 else _LONE_GAP * high
     cuts = [gap for gap in gaps if gap.width > wide]
@@ -265,18 +280,17 @@ def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[tuple[int, in
     return [(0, len(text))] if numbered or spaced else slices
 
 
-def _gaps(page: TextPage, text: str, at: int, *, across: bool, letters: bool) -> Iterator[_Gap]:
-    """Between words; with ``letters``, between these too."""
-    places = [(space.start(), space.end()) for space in _SPACES.finditer(text)]
-    if letters:
-        places += [(n, n) for n in range(1, len(text)) if not (text[n - 1].isspace() or text[n].isspace())]
-    for begin, end in sorted(places):
-        before, after = page.index(at + begin - 1), page.index(at + end)
-        if before >= 0 and after >= 0:
-            yield _Gap(begin, end, page.white(before, after, across=across))
+def _places(text: str, *, letters: bool) -> list[tuple[int, int]]:
+    """Between the words of a line; with ``letters``, between these too."""
+    places = [space.span() for space in _SPACES.finditer(text)]
+    if not letters:
+        return places
+    return sorted([*places, *((n, n) for n in range(1, len(text)) if not (text[n - 1].isspace() or text[n].isspace()))])
 
 
 def _clean(text: str) -> str:
+    if text.isprintable():
+        return text
     return storable(text[:-1] + "-" if text.endswith(_HYPHENS) else text)
 
 
@@ -304,13 +318,13 @@ def _far_apart(ink: list[Edges], across: bool, wide: float) -> int:
 def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float, apart: int) -> list[tuple[int, int]]:
     """Where to cut a line, as slices of ``text``: at its wide spaces and, if gaps are left, between letters."""
     for letters in (False, True):
-        cuts = [gap for gap in _gaps(page, text, at, across=across, letters=letters) if gap.width > wide]
+        cuts = [gap for gap in page.gaps(_places(text, letters=letters), at, across=across) if gap.width > wide]
         if len(cuts) >= max(apart, 1):
             break
     return _between(cuts, text)
 
 
-def _between(cuts: list[_Gap], text: str) -> list[tuple[int, int]]:
+def _between(cuts: list[Gap], text: str) -> list[tuple[int, int]]:
     return list(zip([0, *(cut.end for cut in cuts)], [*(cut.begin for cut in cuts), len(text)], strict=True))
 
 
