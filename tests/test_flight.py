@@ -1,6 +1,7 @@
 """Leaving a run: whichever way, nothing stays open and nothing is said about it; what was paid for is counted."""
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -79,6 +80,54 @@ def test_a_program_ends_with_a_blocking_run_still_open(six, how, remote):
 @pytest.fixture
 def six(tmp_path):
     return leaving.six_pages(tmp_path)
+
+
+class Collecting(FakeEngine):
+    """Reads the first page; then, in a thread of the run's own, has the garbage collected once there is some."""
+
+    def __init__(self, where):
+        super().__init__()
+        vars(self).update(where=where, remote=where != "pool", dropped=threading.Event(), done=threading.Event())
+
+    def collect(self):
+        gc.collect()
+        self.done.set()
+
+    def read(self, scan, tasks):
+        if scan.page:
+            self.dropped.wait(LONG)
+            self.collect()
+        return super().read(scan, tasks)
+
+    async def aread(self, scan, tasks):
+        while scan.page and not self.dropped.is_set():
+            await asyncio.sleep(0.001)
+        if scan.page and self.where == "loop":
+            self.collect()
+        elif scan.page:
+            await asyncio.to_thread(self.collect)
+        return await super().aread(scan, tasks)
+
+
+@pytest.mark.parametrize("where", ["loop", "thread of the loop", "pool"])
+def test_a_run_ends_where_a_thread_of_its_own_finds_it_to_be_garbage(six, where, monkeypatch):
+    engine, said = Collecting(where), []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    gc.disable()
+    try:
+        pages = Reader(engine=engine, concurrency=2).pages(six)
+        next(pages)
+        cycle = [pages]
+        cycle.append(cycle)
+        del pages, cycle
+        engine.dropped.set()
+        assert engine.done.wait(LONG / 2)
+    finally:
+        gc.enable()
+    ours = "qwen-ocr"
+    assert leaving.until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith(ours)])
+    assert leaving.open_files() == []
+    assert said == []
 
 
 # --- within a program that goes on -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
@@ -100,6 +101,8 @@ class InFlight:
         self._window: deque[Future[Job] | Finished] = deque()
         self._next: Job | None = None  # made, and not yet under way
         self._landed = False  # there are no more jobs
+        self._caller = threading.current_thread()
+        self._ended = False
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._run.opened(self._window))
@@ -109,6 +112,7 @@ class InFlight:
         return self
 
     def __next__(self) -> Job:
+        self._caller = threading.current_thread()
         while True:
             self._take_off()
             if not self._window:
@@ -162,6 +166,18 @@ class InFlight:
         return lambda job: pool.submit(self._run.recognise, job)
 
     def __exit__(self, *error: Any) -> None:  # noqa: PYI036 - handed on as they came
+        """End it: at once, or a moment later where this is not the caller's thread.
+
+        Then the garbage collector has found it, in whatever thread it runs: one that has to end here cannot wait for
+        its own end.
+        """
+        if threading.current_thread() is self._caller:
+            self._end(*error)
+        elif not self._ended:
+            threading.Thread(target=self.close, name="qwen-ocr-end").start()
+
+    def _end(self, *error: Any) -> None:
+        self._ended = True
         if self._run.finishes and isinstance(error[1], OCRError):
             wait(self._flying())
         for future in self._flying():
@@ -173,4 +189,4 @@ class InFlight:
 
     def close(self) -> None:
         """Cancel what is in flight and end the threads; closing twice does nothing."""
-        self.__exit__(None, None, None)
+        self._end(None, None, None)
