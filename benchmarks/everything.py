@@ -58,6 +58,12 @@ BENCHMARKS = (
         "The same images for everybody; accuracy is counted on the same run.",
     ),
     Benchmark(
+        "The local engine on dense pages",
+        ("local_engine", "--data", "{data}", "--category", "multicol"),
+        None,
+        "Newspapers and papers of several columns, up to 2560 x 3300 pixels.",
+    ),
+    Benchmark(
         "Scans to a service",
         ("throughput", "--kind", "scan"),
         None,
