@@ -165,6 +165,32 @@ def test_loading_openvino_sends_nothing_to_its_makers(tmp_path):
     assert done.stderr.strip() == "it was going to send something", "by the last line: it could have been heard"
 
 
+@with_openvino
+def test_the_first_pictures_may_come_together():
+    """OpenVINO's first two arrays wait for each other for good, where two threads make them at the same time."""
+    code = (
+        "import sys, threading, time\n"
+        "import numpy as np\n"
+        "from qwen_ocr_loader.engines.models import model_files\n"
+        "from qwen_ocr_loader.engines.networks import network\n"
+        "recogniser, go = network(model_files('small').recogniser, 'openvino', calls=4), []\n"
+        "def first():\n"
+        "    picture = np.zeros((1, 3, 48, 64), np.float32)\n"
+        "    while not go:\n"
+        "        time.sleep(0)\n"
+        "    recogniser(picture, np.sum)\n"
+        "sys.setswitchinterval(1e-5)\n"
+        "threads = [threading.Thread(target=first, daemon=True) for _ in range(4)]\n"
+        "for thread in threads:\n"
+        "    thread.start()\n"
+        "go.append(True)\n"
+        "for thread in threads:\n"
+        "    thread.join(30)\n"
+        "sys.exit(any(thread.is_alive() for thread in threads))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
 def test_an_unknown_runtime_is_refused():
     with pytest.raises(ValueError, match="no runtime 'tensorrt'; there are auto, onnxruntime, openvino"):
         LocalEngine(runtime="tensorrt")

@@ -185,16 +185,21 @@ def _openvino() -> Any:
     """The package, without the message its import sends to its makers: whoever reads documents here tells nobody.
 
     Where ``openvino_telemetry`` is absent openvino does without, as seen in 2026.4 (``tools/ovc/telemetry_utils.py``).
+    And with its first array made, by one thread: where two make it at the same time, they wait for each other for good.
     """
+    import numpy as np
+
     with _importing:
         known = "openvino" in sys.modules or "openvino_telemetry" in sys.modules
         if not known:
             sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
         try:
-            return importlib.import_module("openvino")
+            openvino = importlib.import_module("openvino")
         finally:
             if not known:
                 del sys.modules["openvino_telemetry"]
+        openvino.Tensor(np.zeros(1, np.float32)).data.fill(0)
+        return openvino
 
 
 def _laid_out(requests: list[Any], largest: tuple[int, int]) -> None:
