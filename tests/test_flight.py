@@ -83,11 +83,12 @@ def six(tmp_path):
 
 
 class Collecting(FakeEngine):
-    """Reads the first page; then, in a thread of the run's own, has the garbage collected once there is some."""
+    """Reads the first page once others are begun, in which a thread of the run's own then collects the garbage."""
 
     def __init__(self, where):
         super().__init__()
-        vars(self).update(where=where, remote=where != "pool", dropped=threading.Event(), done=threading.Event())
+        begun, dropped, done = (threading.Event() for _ in range(3))
+        vars(self).update(where=where, remote=where != "pool", begun=begun, dropped=dropped, done=done)
 
     def collect(self):
         gc.collect()
@@ -95,12 +96,16 @@ class Collecting(FakeEngine):
 
     def read(self, scan, tasks):
         if scan.page:
-            self.dropped.wait(LONG)
+            self.begun.set()
+        (self.dropped if scan.page else self.begun).wait(LONG)
+        if scan.page:
             self.collect()
         return super().read(scan, tasks)
 
     async def aread(self, scan, tasks):
-        while scan.page and not self.dropped.is_set():
+        if scan.page:
+            self.begun.set()
+        while not (self.dropped if scan.page else self.begun).is_set():
             await asyncio.sleep(0.001)
         if scan.page and self.where == "loop":
             self.collect()
