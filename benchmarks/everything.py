@@ -3,7 +3,7 @@
     python benchmarks/everything.py --data FOLDER [--pdf FILE] [--write] [--only NAME ...]
 
 ``--write`` puts the page into ``docs/benchmarks.md`` and the pictures beside it, or with ``--only`` those sections;
-without it the page is printed. Each benchmark also runs by itself and says there what it measures. Allow twenty minutes
+without it the page is printed. Each benchmark also runs by itself and says there what it measures. Allow half an hour
 on an idle machine.
 """
 

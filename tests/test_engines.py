@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, MissingDependency, Reader, Scan
+from qwen_ocr_loader.engine_settings import engine_from_dict
 from qwen_ocr_loader.engines import GROUP, OWN, engine_factories, make_engine
 from qwen_ocr_loader.engines.ppocr import _tiles
 from qwen_ocr_loader.images import PageImage
@@ -68,6 +69,11 @@ def test_what_goes_wrong_inside_another_package_is_said_as_it_is(tmp_path, monke
         make_engine("bare")
     with pytest.raises(ValueError, match=r"there is no 'brocken'.*broken"):
         make_engine("brocken")
+
+
+def test_auto_may_be_written_down_too(monkeypatch):
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    assert engine_from_dict({"name": "auto", "settings": {"threads": 1}}) == LocalEngine(threads=1)
 
 
 @pytest.mark.parametrize("name", ["fake", "local"])

@@ -126,7 +126,7 @@ def _runs(region: list[Witness], x: float) -> list[Run]:
         if i < len(places):
             if region[i].before > left and region[i].after < right:
                 continue  # a caption or a quotation let into the columns
-            if places[i - 1] and _is_merged(region, places, i):
+            if _is_merged(region, places, i):
                 merged.add(i)
                 continue
         stretch = places[first:i]

@@ -160,11 +160,11 @@ class TextPage:
         return Edges(left, bottom, right, top)
 
     def gaps(self, places: Iterable[tuple[int, int]], at: int, *, across: bool) -> list[Gap]:
-        """The white at some places of the text that starts at ``text[at]``.
+        """The white at some places of a line.
 
         Args:
-            places: From where to where, in that text, each between two of its characters.
-            at: See above.
+            places: From where to where in the line's text, each between two of its characters.
+            at: Where the line starts in ``text``.
             across: The text runs across the page, not down or up.
         """
         handle, index, rect, floats = self.handle, self.index, self._calls.rect, self._calls.floats
@@ -289,7 +289,7 @@ def _places(text: str, *, letters: bool) -> list[tuple[int, int]]:
 
 
 def _clean(text: str) -> str:
-    if text.isprintable():
+    if text.isprintable():  # as nearly every line is; a hyphen's mark is not
         return text
     return storable(text[:-1] + "-" if text.endswith(_HYPHENS) else text)
 

@@ -58,12 +58,14 @@ def engine_factories() -> Mapping[str, EntryPoint]:
 
 
 def engine_factory(name: str) -> Any:
-    """What makes the engine of that name, called with its settings.
+    """What makes the engine of that name, ``"auto"`` among them, called with its settings.
 
     Raises:
         ValueError: No engine of that name is installed.
         MissingDependency: A package that it is made of is not.
     """
+    if name == "auto":
+        name = _automatic()
     try:
         if name in OWN:
             module, _, attribute = OWN[name].partition(":")
@@ -91,8 +93,6 @@ def make_engine(spec: str | Engine) -> Engine:
             return spec
         raise TypeError(f"engine: want a name or an engine object, not {type(spec).__name__}")
     name, _, model = spec.partition(":")
-    if name == "auto":
-        name = _automatic()
     factory = engine_factory(name)
     engine: Engine = factory(model=model) if model else factory()
     return engine
