@@ -49,6 +49,26 @@ def bare_pdfium() -> Callable[[str], Iterator[str]]:
     return read
 
 
+def ours_lines() -> Callable[[str], Iterator[str]]:
+    """Lines and their boxes in the order of the file: no reading order, no Documents, no second process."""
+    import pypdfium2  # noqa: F401
+
+    import qwen_ocr_loader.textlayer  # noqa: F401  # imported with the first page
+    from qwen_ocr_loader.page_text import PageTexts
+    from qwen_ocr_loader.pdf import PDFDocument
+    from qwen_ocr_loader.source import Source
+
+    def read(path: str) -> Iterator[str]:
+        source = Source(path, "application/pdf", path=Path(path))
+        with PDFDocument(source) as document:
+            pages = PageTexts(document, source, "only")
+            for number in range(document.count):
+                layer = pages.read(number).layer
+                yield "\n".join(box.text for box in layer.boxes) if layer else ""
+
+    return read
+
+
 def ours() -> Callable[[str], Iterator[str]]:
     import pypdfium2  # noqa: F401  # imported when the first PDF is opened
 
@@ -113,6 +133,7 @@ def liteparse() -> Callable[[str], Iterator[str]]:
 
 CONTESTANTS: dict[str, Callable[[], Callable[[str], Iterator[str]]]] = {
     "bare PDFium": bare_pdfium,
+    "lines and boxes": ours_lines,
     "Reader": ours,
     "QwenOCRLoader": ours_langchain,
     "PyPDFium2Loader": langchain_pypdfium2,

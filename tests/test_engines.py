@@ -59,7 +59,10 @@ def test_what_goes_wrong_inside_another_package_is_said_as_it_is(tmp_path, monke
     about = tmp_path / "other-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(f"[{GROUP}]\nbroken = broken_engine:Engine\nbare = bare_engine:Engine\n")
+    names = ("broken", "bare", "unready")
+    points = "".join(f"{name} = {name}_engine:Engine\n" for name in names)
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\n{points}")
+    (tmp_path / "unready_engine.py").write_text("raise ImportError('its library is too old')\n")
     (tmp_path / "broken_engine.py").write_text("{}['a setting of its own']\n")
     (tmp_path / "bare_engine.py").write_text("import a_package_that_is_not_there\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -67,6 +70,8 @@ def test_what_goes_wrong_inside_another_package_is_said_as_it_is(tmp_path, monke
         make_engine("broken")
     with pytest.raises(MissingDependency, match="pip install a_package_that_is_not_there"):
         make_engine("bare")
+    with pytest.raises(MissingDependency, match=r"'unready' cannot be loaded: its library is too old$"):
+        make_engine("unready")
     with pytest.raises(ValueError, match=r"there is no 'brocken'.*broken"):
         make_engine("brocken")
 

@@ -147,6 +147,7 @@ ROWS = [
     "engines.faults",
     "engines.sse",
     "engines.flows",
+    "engines.address",
     "engines.http",
     "engines.keys",
     "engines.parameters",

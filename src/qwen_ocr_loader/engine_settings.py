@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .engines import engine_factories, engine_factory
+from .engines.address import Address
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -91,6 +92,8 @@ def _is_default(field: Any, settings: Any) -> bool:
 
 def _written(value: Any, name: str) -> Any:
     match value:
+        case Address():
+            return value.shown
         case None | bool() | int() | float() | str():
             return value
         case list():

@@ -39,6 +39,9 @@ _LOOSE_LIMIT = 3.0  # a line box so much higher than its ink comes from a font w
 _LEVEL = math.radians(2)
 
 
+Slice = tuple[int, int]  # of a line's text
+
+
 class Edges(NamedTuple):
     """A rectangle in points of user space."""
 
@@ -46,14 +49,6 @@ class Edges(NamedTuple):
     bottom: float
     right: float
     top: float
-
-
-class Gap(NamedTuple):
-    """White between two letters of a line: which slice of its text, and how wide it is, in points along the line."""
-
-    begin: int
-    end: int
-    width: float
 
 
 class _Calls:
@@ -159,24 +154,29 @@ class TextPage:
         left, top, right, bottom = self._calls.floats[:]
         return Edges(left, bottom, right, top)
 
-    def gaps(self, places: Iterable[tuple[int, int]], at: int, *, across: bool) -> list[Gap]:
-        """The white at some places of a line.
+    def gaps(self, places: Iterable[Slice], at: int, *, across: bool) -> list[float]:
+        """How wide the white is at some places of a line, in points along the line; NaN where there is no character.
 
         Args:
-            places: From where to where in the line's text, each between two of its characters.
+            places: Slices of the line's text, each between two of its characters.
             at: Where the line starts in ``text``.
             across: The text runs across the page, not down or up.
         """
-        handle, index, rect, floats = self.handle, self.index, self._calls.rect, self._calls.floats
-        loose_box, gaps = self._calls.loose_box, []
+        handle, rect, floats, loose_box = self.handle, self._calls.rect, self._calls.floats, self._calls.loose_box
+        gaps = []
         for begin, end in places:
-            before, after = index(at + begin - 1), index(at + end)
-            if before >= 0 and after >= 0:
-                loose_box(handle, before, rect)
-                left, top, right, bottom = floats[:]
-                loose_box(handle, after, rect)
-                x0, y1, x1, y0 = floats[:]
-                gaps.append(Gap(begin, end, max(x0 - right, left - x1) if across else max(y0 - top, bottom - y1)))
+            before, after = at + begin - 1, at + end
+            if not self._same_index:
+                before, after = self.index(before), self.index(after)
+            if before < 0 or after < 0:
+                gaps.append(math.nan)
+                continue
+            loose_box(handle, before, rect)
+            left, top, right, bottom = floats[:]
+            loose_box(handle, after, rect)
+            x0, y1, x1, y0 = floats[:]
+            ahead, behind = (x0 - right, left - x1) if across else (y0 - top, bottom - y1)
+            gaps.append(ahead if ahead > behind else behind)  # noqa: FURB136 - as above
         return gaps
 
     def angle(self, char: int) -> float:
@@ -256,31 +256,33 @@ def _parts(page: TextPage, text: str, at: int, first: int, last: int) -> Iterato
         yield _clean(text), _Run(first, last, angle, _line_box(start, ink, across))
 
 
-def _runs(
-    page: TextPage, text: str, at: int, pieces: list[tuple[int, int]], *, across: bool
-) -> Iterator[tuple[str, _Run]]:
+def _runs(page: TextPage, text: str, at: int, pieces: list[Slice], *, across: bool) -> Iterator[tuple[str, _Run]]:
     """The parts of a line, given as slices of it."""
     for begin, end in pieces:
         first, last = page.index(at + begin), page.index(at + end - 1)
-        start, ink = page.loose(first), page.ink(first, last - first + 1)
-        yield _clean(text[begin:end]), _Run(first, last, page.angle(first), _line_box(start, ink, across))
+        angle, box = 0.0, page.level_box(first, last)
+        if not box:
+            angle = page.angle(first)
+            box = _line_box(page.loose(first), page.ink(first, last - first + 1), across)
+        yield _clean(text[begin:end]), _Run(first, last, angle, box)
 
 
-def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[tuple[int, int]]:
+def _cells(page: TextPage, text: str, at: int, box: Edges) -> list[Slice]:
     """A level line as slices, cut where a text object leaves more white than between words: cells set at one go."""
     high = max(box.top - box.bottom, page.size(page.index(at)))
     letters = box.right - box.left > _LETTERS_APART * len(text) * high
-    gaps = page.gaps(_places(text, letters=letters), at, across=True)
-    narrow = [gap.width for gap in gaps if gap.width <= _WIDE_GAP * high]
+    places = _places(text, letters=letters)
+    gaps = page.gaps(places, at, across=True)
+    narrow = [gap for gap in gaps if gap <= _WIDE_GAP * high]
     wide = max(_WIDE_GAP * high, _SPACED * median(narrow)) if len(narrow) > 1 else _LONE_GAP * high
-    cuts = [gap for gap in gaps if gap.width > wide]
+    cuts = [place for place, gap in zip(places, gaps, strict=True) if gap > wide]
     slices = _between(cuts, text)
-    numbered = len(cuts) == 1 and len(text) > cuts[0].end + 4 and _ENUMERATOR.fullmatch(text, 0, cuts[0].begin)
+    numbered = len(cuts) == 1 and len(text) > cuts[0][1] + 4 and _ENUMERATOR.fullmatch(text, 0, cuts[0][0])
     spaced = all(end - begin == 1 and ord(text[begin]) > _FIRST_WIDE for begin, end in slices)
     return [(0, len(text))] if numbered or spaced else slices
 
 
-def _places(text: str, *, letters: bool) -> list[tuple[int, int]]:
+def _places(text: str, *, letters: bool) -> list[Slice]:
     """Between the words of a line; with ``letters``, between these too."""
     places = [space.span() for space in _SPACES.finditer(text)]
     if not letters:
@@ -315,17 +317,19 @@ def _far_apart(ink: list[Edges], across: bool, wide: float) -> int:
     return count
 
 
-def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float, apart: int) -> list[tuple[int, int]]:
+def _pieces(page: TextPage, text: str, at: int, across: bool, wide: float, apart: int) -> list[Slice]:
     """Where to cut a line, as slices of ``text``: at its wide spaces and, if gaps are left, between letters."""
     for letters in (False, True):
-        cuts = [gap for gap in page.gaps(_places(text, letters=letters), at, across=across) if gap.width > wide]
+        places = _places(text, letters=letters)
+        gaps = page.gaps(places, at, across=across)
+        cuts = [place for place, gap in zip(places, gaps, strict=True) if gap > wide]
         if len(cuts) >= max(apart, 1):
             break
     return _between(cuts, text)
 
 
-def _between(cuts: list[Gap], text: str) -> list[tuple[int, int]]:
-    return list(zip([0, *(cut.end for cut in cuts)], [*(cut.begin for cut in cuts), len(text)], strict=True))
+def _between(cuts: list[Slice], text: str) -> list[Slice]:
+    return list(zip([0, *(end for _, end in cuts)], [*(begin for begin, _ in cuts), len(text)], strict=True))
 
 
 def _line_box(start: Edges, ink: list[Edges], across: bool) -> Edges:

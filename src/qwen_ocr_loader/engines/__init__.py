@@ -75,7 +75,8 @@ def engine_factory(name: str) -> Any:
             raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *known])}")
         return known[name].load()
     except ImportError as error:
-        raise MissingDependency(f"engine {name!r} needs {error.name}; type: pip install {error.name}") from error
+        wanted = f"needs {error.name}; type: pip install {error.name}" if error.name else f"cannot be loaded: {error}"
+        raise MissingDependency(f"engine {name!r} {wanted}") from error
 
 
 def make_engine(spec: str | Engine) -> Engine:

@@ -19,6 +19,7 @@ from ..catalog import lookup
 from ..errors import UnsupportedTask
 from ..fit import limits_of
 from ..prices import REGIONS
+from .address import Address
 from .cloud import CloudEngine
 from .flows import Call
 from .keys import Secret, dashscope_key
@@ -82,7 +83,7 @@ class DashScopeEngine(CloudEngine):
         return lookup(self.model, self.region)
 
     def _further_settings(self) -> dict[str, Any]:
-        elsewhere = {} if self.url() in self._published_urls() else {"base_url": self.url()}
+        elsewhere = {} if self.url() in self._published_urls() else {"base_url": Address(self.url()).shown}
         return {"enable_rotate": self.enable_rotate, **elsewhere}
 
     # --- what is said -------------------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class DashScopeEngine(CloudEngine):
 
     def url(self) -> str:
         """The native API's base URL."""
-        given = self.base_url or os.environ.get("DASHSCOPE_HTTP_BASE_URL") or REGIONS[self.region].native_url
+        given = Address(self.base_url or os.environ.get("DASHSCOPE_HTTP_BASE_URL") or REGIONS[self.region].native_url)
         url = given.strip().rstrip("/").removesuffix(GENERATION)
         if not url.startswith(("http://", "https://")) or "/compatible-mode" in url:
             raise ValueError(f"base_url={given!r}: want the native API's, like {REGIONS[self.region].native_url}")

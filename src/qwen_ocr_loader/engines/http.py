@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cleanup import ended
 from ..errors import EngineError, RequestRejected, ServiceFailed
+from .address import Address
 from .flows import PIECE, Call, FileBody, Flow, Pause, Reply, Turn
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _send(client: httpx.Client, call: Call) -> Reply:
 def _transfer(client: httpx.Client, call: Call) -> Reply:
     body, enough = bytearray(), call.watch and call.watch()
     ends = time.monotonic() + call.longest
-    with client.stream(call.method, call.url, **_arguments(call)) as response:
+    with client.stream(**_arguments(call)) as response:
         if call.into and response.status_code == 200:
             return _kept(response, call.into, ends)
         for chunk in response.iter_bytes():
@@ -233,8 +234,7 @@ async def _asend(client: httpx.AsyncClient, call: Call) -> Reply:
 
 async def _atransfer(client: httpx.AsyncClient, call: Call) -> Reply:
     body, enough = bytearray(), call.watch and call.watch()
-    stream = client.stream(call.method, call.url, **_arguments(call, beside_loop=True))
-    async with asyncio.timeout(call.longest), stream as response:
+    async with asyncio.timeout(call.longest), client.stream(**_arguments(call, beside_loop=True)) as response:
         if call.into and response.status_code == 200:
             return await _akept(response, call.into)
         async for chunk in response.aiter_bytes():
@@ -265,11 +265,16 @@ def _check_stale(error: Exception, *, last: bool) -> None:
 
 
 def _arguments(call: Call, *, beside_loop: bool = False) -> dict[str, Any]:
+    """What httpx is to send; a user and password in the URL as a header, as httpx logs URLs."""
     headers, body = dict(call.headers), call.body
+    url, person = Address(call.url).parted()
+    if person:
+        headers["Authorization"] = person
+    sent = {"method": call.method, "url": url, "headers": headers, "timeout": call.timeout}
     if not isinstance(body, FileBody):
-        return {"headers": headers, "content": body or None, "timeout": call.timeout}
+        return {**sent, "content": body or None}
     headers["Content-Length"] = str(body.size())
-    return {"headers": headers, "content": body.apieces() if beside_loop else body.pieces(), "timeout": call.timeout}
+    return {**sent, "content": body.apieces() if beside_loop else body.pieces()}
 
 
 @contextmanager

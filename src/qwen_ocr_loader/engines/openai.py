@@ -21,6 +21,7 @@ from ..fit import limits_of
 from ..grounded import read_vision_answer
 from ..prices import REGIONS
 from ..prompts import PROMPTS, SPOTTING, prompt_of
+from .address import Address
 from .cloud import CloudEngine
 from .dashscope import check_region, native_headers, storage, storage_headers
 from .flows import Call
@@ -71,7 +72,7 @@ class OpenAIEngine(CloudEngine):
         model: As the server names it: ``"qwen-vl-ocr-2025-11-20"``, ``"Qwen/Qwen2.5-VL-7B-Instruct"``, ``"qwen3-vl"``.
         region: Of DashScope's: ``"beijing"``, ``"singapore"`` or ``"virginia"``.
         base_url: Of the server, ending in ``/v1``; else ``OPENAI_BASE_URL``, ``DASHSCOPE_COMPATIBLE_BASE_URL``, or the
-            region's.
+            region's. A user and password in it are sent, but never shown, nor kept by ``to_dict``.
         api_key: Instead of the environment's. Never shown, never pickled.
         min_pixels, max_pixels: Between these a page's picture is brought before it is sent; None for the model's own.
         pixel_keys: Where the server is told them too: ``"image"``, beside ``image_url`` (DashScope),
@@ -161,7 +162,7 @@ class OpenAIEngine(CloudEngine):
     def _further_settings(self) -> dict[str, Any]:
         declared = self.catalog or self._lookup()
         return {
-            "base_url": self.url(),
+            "base_url": self._shown_url(),
             "coordinates": self._box_unit(declared),
             "pixel_keys": self.pixel_keys,
             "seen_pixels": [declared.pixel_factor, declared.min_pixels, declared.max_pixels],
@@ -208,13 +209,18 @@ class OpenAIEngine(CloudEngine):
     def url(self) -> str:
         """The base URL."""
         environment = os.environ.get("OPENAI_BASE_URL") or os.environ.get("DASHSCOPE_COMPATIBLE_BASE_URL")
-        given = self.base_url or environment or REGIONS[self.region].compatible_url
+        given = Address(self.base_url or environment or REGIONS[self.region].compatible_url)
         url = given.strip().rstrip("/").removesuffix(CHAT)
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"base_url={given!r}: want an http(s) URL, like http://127.0.0.1:8000/v1")
+        if "?" in url:
+            raise ValueError(f"base_url={given!r} has a query, to which no path can be added; give it without")
         if url.endswith("/api/v1"):
             raise ValueError(f"base_url={given!r} is the native API's; want {REGIONS[self.region].compatible_url}")
         return url
+
+    def _shown_url(self) -> str:
+        return Address(self.url()).shown
 
     def headers(self) -> dict[str, str]:
         """Of a call."""
@@ -271,8 +277,8 @@ class OpenAIEngine(CloudEngine):
             return
         if _is_unreachable(error):
             error.message = (
-                f"nothing answers at {self.url()} ({error.__cause__}): is the server running? Start it, or give its "
-                "address as base_url= or OPENAI_BASE_URL"
+                f"nothing answers at {self._shown_url()} ({error.__cause__}): is the server running? Start it, or give "
+                "its address as base_url= or OPENAI_BASE_URL"
             )
         elif isinstance(error, KeyRejected) and "Authorization" not in self.headers():
             error.message += "; pass api_key=, or set OPENAI_API_KEY"
@@ -288,7 +294,7 @@ class OpenAIEngine(CloudEngine):
             said = json.loads(reply.body) if reply and reply.status == 200 else {}
             names = [repr(model["id"]) for model in said["data"]]
         except (EngineError, KeyError, TypeError, ValueError):
-            return f"; {self.url()} has no list of models either: base_url= mostly ends in /v1"
+            return f"; {self._shown_url()} has no list of models either: base_url= mostly ends in /v1"
         return f"; the server has {', '.join(names[:20]) or 'no model'}"
 
     # --- pictures and keys --------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from ..fit import fitted
 from ..geometry import Box
 from ..results import PageResult, Usage
 from ..tasks import PROMPT, TASKS
+from .address import Address
 from .base import Asked, Scan
 from .keys import Secret, concealed
 from .parameters import checked_parameters
@@ -46,7 +47,7 @@ class CloudProtocol(ABC):
     Attributes:
         model: As the service names it.
         region: Where the key is from.
-        base_url: Instead of the region's.
+        base_url: Instead of the region's. A user and password in it are sent, but never shown.
         api_key: Instead of the environment's. Never shown, never pickled.
         min_pixels, max_pixels: Between these a page is scaled; None for the model's own.
         stream: True, False, or ``"auto"``: where a reply may take long.
@@ -77,6 +78,8 @@ class CloudProtocol(ABC):
         if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or not self.timeout > 0:
             raise ValueError(f"timeout={self.timeout!r}: want a number of seconds above 0")
         self.catalogued.check_pixels(self.min_pixels, self.max_pixels)
+        if self.base_url is not None:
+            object.__setattr__(self, "base_url", Address(self.base_url))
         _ = self.url()
         if not isinstance(self.api_key, Secret):
             object.__setattr__(self, "api_key", Secret(self.api_key))
