@@ -10,6 +10,7 @@ from openai_server import OpenAIServer
 from qwen_ocr_loader import Retry
 from qwen_ocr_loader.batch import Batch, Pace
 from qwen_ocr_loader.batch.service import passing
+from qwen_ocr_loader.batch.state import State
 from qwen_ocr_loader.errors import AccountProblem, BatchError, ReplyTruncated
 
 ALL = [f"page {number}" for number in range(8)]
@@ -34,6 +35,11 @@ def eight(tmp_path):
 def sizes(server):
     """Lines of each batch made so far."""
     return [batch.counts["total"] for batch in server.batches.all.values()]
+
+
+def windows(server):
+    """Time the service was given for each batch made so far."""
+    return [batch.completion_window for batch in server.batches.all.values()]
 
 
 def messages(batch):
@@ -117,6 +123,68 @@ def test_what_may_have_passed(code, passes):
     failed["errors"]["data"].append({"code": "mismatched_model", "message": "no", "line": 2})
     assert not passing(failed)
     assert passing({"status": "failed", "errors": None})
+
+
+# --- the time it has -------------------------------------------------------------------------------------------------
+
+
+def expiring(*numbers):
+    """Those batches run out of time when half of their lines are read."""
+    return lambda number: Plan(end="expired", done=0.5) if number in numbers else Plan()
+
+
+def test_what_is_asked_again_has_as_much_time_as_was_given_at_first(server, state, eight, tmp_path):
+    server.batches.plan = expiring(0)
+    batch_of(server, state, pace=Pace("72h")).submit(eight)
+    assert heads(batch_of(server, state).collect(wait=True)) == ALL
+    assert windows(server) == ["72h", "72h"]
+    batch_of(server, state).submit(inbox(tmp_path / "more", 2))
+    assert windows(server) == ["72h", "72h", "72h"]
+
+
+async def test_async_it_has_as_much_time_too(server, state, eight):
+    server.batches.plan = expiring(0)
+    await Batch(state, engine=engine_of(server), pace=Pace("72h", poll=0.01)).asubmit(eight)
+    later = Batch(state, engine=engine_of(server), pace=Pace(poll=0.01))
+    assert heads([page async for page in later.acollect(wait=True)]) == ALL
+    assert windows(server) == ["72h", "72h"]
+
+
+def test_a_window_given_later_counts_from_then_on(server, state, eight):
+    server.batches.plan = expiring(0, 1)
+    clock = FakeClock()
+    batch_of(server, state, pace=Pace("72h"), clock=clock).submit(eight)
+    server.batches.finish()
+    clock.now += 60
+    assert len(list(batch_of(server, state, pace=Pace("7d"), clock=clock).collect(partial=True))) == 4
+    assert windows(server) == ["72h", "7d"]
+    assert heads(batch_of(server, state, clock=clock).collect(wait=True)) == ALL
+    assert windows(server) == ["72h", "7d", "7d"]
+
+
+def test_a_new_round_may_have_another_window(server, state, eight):
+    server.batches.script = by_page({2: in_turn(fault("arrearage"), ok())})
+    batch = batch_of(server, state, on_error="skip")
+    batch.submit(eight)
+    assert len(list(batch.collect(wait=True))) == 7
+    batch_of(server, state, pace=Pace("336h")).submit(eight, again=True)
+    assert windows(server) == ["24h", "336h"]
+
+
+def test_a_state_file_made_before_windows_were_kept_gives_a_day(server, state, eight):
+    server.batches.plan = expiring(0)
+    batch_of(server, state, pace=Pace("72h")).submit(eight)
+    with State(state) as made:
+        assert made["window"] == "72h"
+        made._db.execute("DELETE FROM job WHERE name = 'window'")
+    assert heads(batch_of(server, state).collect(wait=True)) == ALL
+    assert windows(server) == ["72h", "24h"]
+
+
+@pytest.mark.parametrize("window", ["", "23h", "337h", "15d", "2w"])
+def test_a_window_the_service_would_refuse_is_refused(window):
+    with pytest.raises(ValueError, match="want 24h to 336h, or 1d to 14d"):
+        Pace(window)
 
 
 # --- a new round -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from batch_work import MODEL, inbox
 from dashscope_scenarios import by_page, fault, in_turn, ok
 from draw_pdfs import Sheet, pdf, prose
+from openai_batches import Plan
 from openai_server import OpenAIServer
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.state import State
@@ -142,6 +143,18 @@ def test_what_failed_is_asked_once_more(server, submitted, capsys):
     assert capsys.readouterr().out.count("\f") == 2
 
 
+def test_what_is_asked_again_has_the_window_given_last(server, submitted, capsys):
+    submit, state = submitted
+    server.batches.plan = lambda number: Plan(end="expired", done=0.5) if number < 2 else Plan()
+    assert main([*submit, "--window", "72h"]) == 0
+    for given in ([], ["--window", "7d"], []):
+        server.batches.finish()
+        an_hour_later(state[1])
+        assert main(["batch", "collect", "--partial", *state, *given]) == 0
+    assert [batch.completion_window for batch in server.batches.all.values()] == ["72h", "72h", "7d"]
+    assert capsys.readouterr().out.count("\f") >= 2
+
+
 def test_how_old_it_is_what_is_told(server, submitted, capsys):
     submit, state = submitted
     main(submit)
@@ -239,7 +252,12 @@ def test_ctrl_c_ends_the_wait_without_a_traceback(server, submitted, capsys, mon
 def test_a_wrong_value_is_a_usage_error(submitted, capsys):
     submit, _ = submitted
     unknown = ["batch", "submit", "x.png", "-e", "opnai"]
-    for wrong, said in (([*submit, "--pages", "x"], "write it like"), (unknown, "did you mean 'openai'")):
+    short = ["batch", "collect", "--window", "5h"]
+    for wrong, said in (
+        ([*submit, "--pages", "x"], "write it like"),
+        (unknown, "did you mean 'openai'"),
+        (short, "window='5h': want 24h to 336h"),
+    ):
         with pytest.raises(SystemExit) as exit_:
             main(wrong)
         assert exit_.value.code == 2

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qwen_ocr_loader import DashScopeEngine
+from qwen_ocr_loader import DashScopeEngine, OpenAIEngine
+from qwen_ocr_loader.batch.pages import HalfPrice
 from qwen_ocr_loader.catalog import MODELS, calibrated, cost, estimated_usage, image_tokens, lookup, resized
 from qwen_ocr_loader.prices import REGIONS, Money, Price
 from qwen_ocr_loader.results import Usage
@@ -244,6 +245,21 @@ def test_batch_is_half_where_it_is_served():
     assert str(cost(MILLION, lookup("qwen-vl-ocr"), "beijing", batch=True)) == "0.4 CNY"
     assert cost(MILLION, NOVEMBER, "beijing", batch=True) is None
     assert cost(MILLION, lookup("qwen-vl-ocr", "singapore"), "singapore", batch=True) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "region", "at_once", "later"),
+    [
+        ("qwen-vl-ocr", "beijing", "0.8 CNY", "0.4 CNY"),
+        ("qwen-vl-ocr", "singapore", "0.23 USD", "None"),
+        ("qwen3.5-ocr", "beijing", "None", "None"),
+    ],
+)
+def test_engines_and_batches_cost_what_the_catalogue_says(model, region, at_once, later):
+    engine = OpenAIEngine(api_key="sk-x", model=model, region=region)
+    assert str(engine.cost(MILLION)) == at_once
+    assert str(HalfPrice(engine).price_of(MILLION)) == later
+    assert HalfPrice(engine).price_of(Usage()) is None
 
 
 def test_published_prices_are_dated_and_in_the_regions_currency():

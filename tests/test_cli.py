@@ -1,16 +1,20 @@
 """The command line."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import PageResult, Reader
-from qwen_ocr_loader.cli import main
+from qwen_ocr_loader.cli import _parser, main
 from qwen_ocr_loader.errors import DamagedSource, UnsupportedTask
+from qwen_ocr_loader.options import Options
+
+README = Path(__file__).parent.parent / "README.md"
 
 
 @pytest.fixture
@@ -41,6 +45,25 @@ def test_jsonl_is_a_page_a_line(tiff, capsys):
 def test_json_of_several_files_is_a_list(tiff, tmp_path, capsys):
     Image.new("L", (9, 9)).save(tmp_path / "a.png")
     main(["read", str(tmp_path), "-e", "fake", "-f", "json"])
+    assert [len(file["pages"]) for file in json.loads(capsys.readouterr().out)] == [1, 3]
+
+
+def test_json_of_a_file_that_gives_no_page_names_it_all_the_same(tiff, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for asked, name in (
+        (["nofile.pdf"], "nofile.pdf"),
+        ([str(tiff), "-p", "9"], str(tiff)),
+        (["http://me:secret@127.0.0.1:9/a.pdf"], "http://127.0.0.1:9/a.pdf"),
+    ):
+        assert main(["read", *asked, "-e", "fake", "-f", "json"]) != 0
+        said = capsys.readouterr()
+        assert json.loads(said.out) == {"source": name, "pages": []}
+        assert "secret" not in said.out + said.err
+
+
+def test_json_keeps_all_files_of_a_folder_that_is_named_by_its_url(tiff, tmp_path, capsys):
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    main(["read", tmp_path.as_uri(), "-e", "fake", "-f", "json"])
     assert [len(file["pages"]) for file in json.loads(capsys.readouterr().out)] == [1, 3]
 
 
@@ -78,13 +101,6 @@ def test_standard_input_is_a_file_too(tiff):
         check=True,
     )
     assert done.stdout == b"Page 1\n\x0cPage 2\n\x0cPage 3\n"
-
-
-def test_engines_are_listed_with_what_they_can(capsys):
-    assert main(["engines"]) == 0
-    said = capsys.readouterr().out
-    assert "local" in said
-    assert "advanced_recognition" in said
 
 
 def test_an_estimate_spends_nothing_and_says_what_it_would_take(tiff, capsys):
@@ -129,3 +145,66 @@ def test_languages_are_told_to_the_local_engine(tiff, monkeypatch, capsys):
         with pytest.raises(SystemExit):
             main(["read", str(tiff), *wrong])
         assert why in capsys.readouterr().err
+
+
+@pytest.fixture
+def line(tmp_path):
+    image = Image.new("L", (700, 160), 250)
+    ImageDraw.Draw(image).text((40, 50), "Harbour dredging resumed", font=ImageFont.load_default(44), fill=20)
+    image.save(tmp_path / "line.png")
+    return tmp_path / "line.png"
+
+
+def test_a_witness_is_heard(line, capsys):
+    assert main(["read", str(line), "-e", "fake", "--witness", "local", "-f", "json"]) == 0
+    (page,) = json.loads(capsys.readouterr().out)["pages"]
+    assert page["agreement"]["witness"].startswith("local:")
+    assert [left_out["text"] for left_out in page["agreement"]["left_out"]] == ["Harbour dredging resumed"]
+    with pytest.raises(SystemExit):
+        main(["read", str(line), "-e", "fake", "--witness", "fake"])
+    assert "--witness: invalid choice: 'fake'" in capsys.readouterr().err
+
+
+def test_doubts_are_drawn_where_there_is_a_witness(line, tmp_path):
+    drawn = []
+    for witness in ([], ["--witness", "local"]):
+        main(["draw", str(line), "-e", "fake", "--only", "doubts", "-o", str(tmp_path / "boxes"), *witness])
+        with Image.open(tmp_path / "boxes" / "line-1.png") as image:
+            drawn.append(any(red != blue for _, (red, _, blue) in image.convert("RGB").getcolors(100_000)))
+    assert drawn == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [([], "published"), (["30"], 30.0), (["0.5"], 0.5), (["none"], None), (["published"], "published")],
+)
+def test_a_rate_limit_is_handed_on(given, kept, tiff, monkeypatch):
+    made = []
+    monkeypatch.setattr("qwen_ocr_loader.reader.make_engines", lambda _, limit: made.append(limit) or [])
+    with pytest.raises(IndexError):  # no engine
+        main(["read", str(tiff), *(["--rate-limit", *given] if given else [])])
+    assert made == [kept]
+
+
+@pytest.mark.parametrize("wrong", ["0", "-3", "nan"])
+def test_a_rate_limit_that_lets_nothing_through_is_a_usage_error(wrong, tiff, capsys):
+    for command in ("read", "estimate"):
+        with pytest.raises(SystemExit) as exit_:
+            main([command, str(tiff), "-e", "fake", f"--rate-limit={wrong}"])
+        assert exit_.value.code == 2
+        assert "want more than 0 a minute" in capsys.readouterr().err
+
+
+def test_a_rate_limit_is_a_number(tiff, capsys):
+    with pytest.raises(SystemExit):
+        main(["read", str(tiff), "--rate-limit", "often"])
+    assert "'often': want requests a minute, or none" in capsys.readouterr().err
+
+
+def test_the_readme_names_the_options_that_the_command_line_lacks():
+    asked = vars(_parser().parse_args(["read", "scan.pdf"])).keys()
+    lacking = {name for name in Options.__dataclass_fields__ if name not in asked}
+    section = README.read_text().partition("## Options")[2].partition("|")[0]
+    said = set(re.findall(r"`(\w+)`", section.partition("The command line makes no Documents")[2]))
+    assert lacking - said == {"show_progress"}  # `--no-progress` instead
+    assert said <= lacking

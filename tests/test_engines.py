@@ -5,6 +5,7 @@ import pickle
 from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import Engine, FakeEngine, LocalEngine, MissingDependency, Reader, Scan
 from qwen_ocr_loader.engine_settings import engine_from_dict
-from qwen_ocr_loader.engines import GROUP, OWN, engine_factories, make_engine
+from qwen_ocr_loader.engines import GROUP, OWN, able_engines, engine_factories, installed, make_engine, tasks_of
 from qwen_ocr_loader.engines.ppocr import _tiles
+from qwen_ocr_loader.errors import UnsupportedTask
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.tasks import parse_tasks
 
@@ -29,6 +31,17 @@ def printed(text: str, size=(900, 220), turn: int = 0, ink=20, paper=250) -> Ima
     image = Image.new("L", size, paper)
     ImageDraw.Draw(image).text((60, 80), text, font=ImageFont.load_default(44), fill=ink)
     return image.rotate(turn, expand=True)
+
+
+def plug_in(folder: Path, engines: dict[str, tuple[str, str]]) -> None:
+    """A package with engines: by name, the entry point and what its module says."""
+    about = folder / "other-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    points = "".join(f"{name} = {point}\n" for name, (point, _) in engines.items())
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\n{points}")
+    for point, code in engines.values():
+        (folder / f"{point.partition(':')[0]}.py").write_text(f"{code}\n")
 
 
 def test_ours_come_through_the_plugin_door():
@@ -56,15 +69,12 @@ def test_no_other_package_can_stand_for_one_of_ours(tmp_path, monkeypatch):
 
 
 def test_what_goes_wrong_inside_another_package_is_said_as_it_is(tmp_path, monkeypatch):
-    about = tmp_path / "other-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
-    names = ("broken", "bare", "unready")
-    points = "".join(f"{name} = {name}_engine:Engine\n" for name in names)
-    (about / "entry_points.txt").write_text(f"[{GROUP}]\n{points}")
-    (tmp_path / "unready_engine.py").write_text("raise ImportError('its library is too old')\n")
-    (tmp_path / "broken_engine.py").write_text("{}['a setting of its own']\n")
-    (tmp_path / "bare_engine.py").write_text("import a_package_that_is_not_there\n")
+    modules = {
+        "unready": "raise ImportError('its library is too old')",
+        "broken": "{}['a setting of its own']",
+        "bare": "import a_package_that_is_not_there",
+    }
+    plug_in(tmp_path, {name: (f"{name}_engine:Engine", code) for name, code in modules.items()})
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(KeyError, match="a setting of its own"):
         make_engine("broken")
@@ -74,6 +84,60 @@ def test_what_goes_wrong_inside_another_package_is_said_as_it_is(tmp_path, monke
         make_engine("unready")
     with pytest.raises(ValueError, match=r"there is no 'brocken'.*broken"):
         make_engine("brocken")
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("from json import nothere", "cannot import name 'nothere' from 'json'"),
+        ("import json.nothere", "No module named 'json.nothere'"),
+        ("raise ModuleNotFoundError('ours')", "ours"),
+    ],
+)
+def test_nothing_is_to_be_installed_where_the_package_is_here(module, said, tmp_path, monkeypatch):
+    plug_in(tmp_path, {"halfway": ("halfway_engine:Engine", module)})
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingDependency) as told:
+        make_engine("halfway")
+    assert told.value.message.startswith(f"engine 'halfway' cannot be loaded: {said}")
+    assert "pip install" not in told.value.message
+
+
+def test_the_tasks_of_plug_ins_are_those_they_list(tmp_path, monkeypatch):
+    listed = {
+        "a_set": "class Engine:\n  tasks = frozenset({'formula_recognition'})",
+        "a_list": "class Engine:\n  tasks = ['formula_recognition']",
+        "a_property": "class Engine:\n  @property\n  def tasks(self):\n    return {'formula_recognition'}",
+        "a_factory": "def Engine(model=None):\n  pass",
+        "a_text": "class Engine:\n  tasks = 'formula_recognition'",
+        "lists": "class Engine:\n  tasks = [[]]",
+        "absent": "import a_package_that_is_not_there",
+        "broken": "{}['a setting of its own']",
+        "nothing": "",
+        "the_end": "raise SystemExit(1)",
+    }
+    plug_in(tmp_path, {name: (f"{name}_listing:Engine", code) for name, code in listed.items()})
+    monkeypatch.syspath_prepend(tmp_path)
+    points = engine_factories()
+    tasks = {name: tasks_of(points[name]) for name in listed}
+    assert {name for name, known in tasks.items() if known is not None} == {"a_list", "a_set"}
+    assert tasks["a_set"] == tasks["a_list"] == {"formula_recognition"}
+    assert list(able_engines("formula_recognition")) == ["a_list", "a_set", "dashscope", "openai"]
+    with pytest.raises(UnsupportedTask, match="engine='a_set', engine='dashscope'"):
+        list(Reader(engine="local", task="formula_recognition").read(RECEIPT))
+
+
+def test_an_engine_of_another_package_has_no_extra_of_ours():
+    mine = SimpleNamespace(name="mine:v1", requires=("json", "a_package_that_is_not_there", "not.there.either"))
+    with pytest.raises(MissingDependency) as told:
+        installed(mine)
+    assert str(told.value) == (
+        "mine needs a_package_that_is_not_there, not.there.either; "
+        "type: pip install a_package_that_is_not_there not.there.either"
+    )
+    ours = SimpleNamespace(name="local:v1", requires=("a_package_that_is_not_there",))
+    with pytest.raises(MissingDependency, match=r"type: pip install 'qwen-ocr-loader\[local\]'$"):
+        installed(ours)
 
 
 def test_auto_may_be_written_down_too(monkeypatch):

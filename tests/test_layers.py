@@ -256,26 +256,34 @@ ROWS = [
 ]
 
 
-def modules() -> dict[str, Path]:
+def modules(src: Path = SRC) -> dict[str, Path]:
     found = {}
-    for path in SRC.rglob("*.py"):
-        name = ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
+    for path in src.rglob("*.py"):
+        name = ".".join(path.relative_to(src).with_suffix("").parts).removesuffix(".__init__")
         if name != "__init__":
             found[name] = path
     return found
 
 
-def imported(name: str, path: Path) -> set[str]:
-    """The package's own modules that a module imports at run time, wherever in it."""
+def imported(name: str, found: dict[str, Path]) -> set[str]:
+    """The package's own modules that a module imports at run time, wherever in it, by relative imports."""
+    path = found[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     names = set()
     for node in walk_run_time(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [part for part in package.split(".") if part]
             base = base[: len(base) - (node.level - 1)] if node.level > 1 else base
-            target = ".".join([*base, *(node.module.split(".") if node.module else [])])
-            names |= {target} if target else {alias.name for alias in node.names}
+            base += node.module.split(".") if node.module else []
+            for alias in node.names:
+                inside = ".".join([*base, alias.name])
+                names.add(inside if inside in found or not base else ".".join(base))
     return names - {"__version__", ""}
+
+
+def out_of_row(name: str, found: dict[str, Path], rows: list[str]) -> set[str]:
+    """What a module imports from its own row or below."""
+    return imported(name, found) - set(rows[: rows.index(name)])
 
 
 def walk_run_time(tree: ast.AST):
@@ -297,8 +305,37 @@ DOWNWARD = {"results": {"tables", "card"}, "pdf": {"formfields"}}
 
 @pytest.mark.parametrize("name", ROWS)
 def test_imports_go_upward_only(name: str):
-    allowed = set(ROWS[: ROWS.index(name)]) | DOWNWARD.get(name, set())
-    assert imported(name, modules()[name]) <= allowed
+    assert out_of_row(name, modules(), ROWS) <= DOWNWARD.get(name, set())
+
+
+@pytest.mark.parametrize(
+    ("says", "wrongly"),
+    [
+        ("from . import lower", {"part.lower"}),
+        ("from . import upper, lower as below", {"part.lower"}),
+        ("from . import middle", {"part.middle"}),
+        ("from .lower import Noun", {"part.lower"}),
+        ("from .. import last", {"last"}),
+        ("from ..last import Noun", {"last"}),
+        ("from ..other import lower", {"other.lower"}),
+        ("def late():\n    from . import lower", {"part.lower"}),
+        ("if TYPE_CHECKING:\n    from . import lower", set()),
+        ("from . import upper, Noun", set()),
+        ("from .upper import Noun", set()),
+        ("from ..other import Noun", set()),
+        ("from .. import first, __version__", set()),
+    ],
+)
+def test_a_downward_import_is_seen_in_every_relative_form(tmp_path, says, wrongly):
+    rows = ["first", "other", "part", "part.upper", "part.middle", "part.lower", "other.lower", "last"]
+    for package in (tmp_path, tmp_path / "other", tmp_path / "part"):
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").touch()
+    for name in set(rows) - {"other", "part"}:
+        tmp_path.joinpath(*name.split(".")).with_suffix(".py").write_text(says if name == "part.middle" else "")
+    found = modules(tmp_path)
+    assert set(found) == set(rows)
+    assert out_of_row("part.middle", found, rows) == wrongly
 
 
 def test_front_door_lists_itself():

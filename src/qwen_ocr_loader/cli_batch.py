@@ -49,13 +49,18 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-s", "--state", default=STATE, metavar="FILE", help="the state file (default: %(default)s)")
 
 
+def _add_window(parser: argparse.ArgumentParser) -> None:
+    told = "time the service has, 24h to 336h or 1d to 14d (default: the one given last, at first 24h)"
+    parser.add_argument("--window", help=told)
+
+
 def _add_submit(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_reading(parser, f"{ENGINE} (default) or openai:qwen-vl-ocr, with a key of Beijing's")
     _add_state(parser)
     add("--links", action="store_true", help="FILEs are URLs of pictures, or text files of them: sent, not fetched")
     add("--again", action="store_true", help="ask once more about pages of FILEs that failed or were cancelled")
-    add("--window", default="24h", help="time the service has, 24h to 336h or 1d to 14d (default: %(default)s)")
+    _add_window(parser)
     add("--dry-run", action="store_true", help="try the first pages with the vendor's free test model")
     add("--max-cost", type=float, metavar="AMOUNT", help="send nothing if the estimate is above this")
     add("--on-error", choices=get_args(ErrorPolicy), default="skip", help="of a page or file (default: %(default)s)")
@@ -67,6 +72,7 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
     _add_state(parser)
     add("--wait", action="store_true", help="until all is read; may be broken off and started again at any time")
     add("--partial", action="store_true", help="be content with what is there")
+    _add_window(parser)
     add("--keep-files", action="store_true", help="leave requests and answers in the service's storage")
     add("-f", "--format", choices=FORMATS, default="text", help="of the output (default: %(default)s)")
     add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
@@ -106,9 +112,11 @@ def _collect(asked: argparse.Namespace) -> int:
     from .batch.parts import Pace
 
     shown = sys.stderr.isatty() and not asked.no_progress
-    batch = _batch(
-        asked, pace=Pace(poll=POLL, keep_files=asked.keep_files), on_error=asked.on_error, show_progress=shown
-    )
+    try:
+        pace = Pace(asked.window, POLL, asked.keep_files)
+    except ValueError as error:
+        raise WrongOption(error) from error
+    batch = _batch(asked, pace=pace, on_error=asked.on_error, show_progress=shown)
     with output_to(asked.output) as out:
         write_pages(batch.collect(wait=asked.wait, partial=asked.partial), asked.format, out, one=False)
     if batch.report.cost:

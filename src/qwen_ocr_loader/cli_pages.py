@@ -22,7 +22,7 @@ from .tasks import TASKS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .report import Failure, Origin, ReadPage, Report
 
@@ -171,12 +171,16 @@ def output_to(path: str | None) -> Iterator[TextIO]:
         draft.unlink(missing_ok=True)
 
 
-def write_pages(pages: Iterable[ReadPage], form: str, out: TextIO, *, one: bool) -> None:
-    """Pages in one of ``FORMATS``; ``one`` where they are of one file."""
+def write_pages(
+    pages: Iterable[ReadPage], form: str, out: TextIO, *, one: bool, unread: Callable[[], str] = str
+) -> None:
+    """Pages in one of ``FORMATS``; ``one`` where they are of one file, which ``unread`` names if it gave none."""
     match form:
         case "json":
             files = [_as_dict(list(group)) for _, group in groupby(pages, key=lambda page: id(page.origin))]
-            said = (files or [{}])[0] if one else files
+            if one and not files:
+                files = [{"source": unread(), "pages": []}]
+            said = files[0] if one and len(files) == 1 else files
             print(json.dumps(said, ensure_ascii=False, indent=1), file=out)
         case "jsonl":
             for page in pages:

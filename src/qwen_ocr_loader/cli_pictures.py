@@ -52,7 +52,8 @@ def _add_draw(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser("draw", help="pictures of pages with boxes on them")
     parser.set_defaults(run=_draw)
     parser.add_argument("-o", "--output", metavar="FOLDER", default="boxes", help="for the PNGs (default: %(default)s)")
-    parser.add_argument("--only", action="append", choices=KINDS, help="once or several times (default: all)")
+    only = "once or several times (default: all); doubts are there with --witness"
+    parser.add_argument("--only", action="append", choices=KINDS, help=only)
     return parser
 
 

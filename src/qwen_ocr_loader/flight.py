@@ -32,6 +32,9 @@ class Finished(NamedTuple):
         """Never."""
         return False
 
+    def exception(self) -> None:
+        """None: what went wrong with a job is in it."""
+
     def result(self) -> Job:
         """The job."""
         return self.job
@@ -42,6 +45,7 @@ class Landing(Protocol):
 
     def done(self) -> bool: ...  # noqa: D102
     def cancelled(self) -> bool: ...  # noqa: D102
+    def exception(self) -> BaseException | None: ...  # noqa: D102
     def result(self) -> Job: ...  # noqa: D102
 
 

@@ -93,7 +93,7 @@ def annotate_pdf(
     file, target = one_file(source), Path(into)
     if file.path is not None and target.exists() and target.samefile(file.path):
         raise SourceError("the copy would overwrite it; give another path as into=", source=file.name)
-    several = cited if isinstance(cited, list | tuple) else [cited]
+    several = [cited] if _is_one(cited) else cited
     known = None if parents is None else list(parents)
     marks = [mark for one in several for mark in _marks(_located(one, None, known, cache))]
     draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
@@ -106,6 +106,13 @@ def annotate_pdf(
     finally:
         draft.unlink(missing_ok=True)
     return target
+
+
+def _is_one(cited: Any) -> bool:
+    """Not a list of citations; LangChain's ``(Document, score)`` is one too."""
+    if isinstance(cited, Location) or not isinstance(cited, list | tuple):
+        return True
+    return isinstance(cited, tuple) and len(cited) == 2 and isinstance(cited[1], int | float)
 
 
 def _located(

@@ -42,7 +42,7 @@ class Job(NamedTuple):
     costs: tuple[Money, ...] = ()
     seconds: float = 0.0
 
-    def with_reading(self, reading: Reading, seconds: float = 0.0) -> Job:
+    def with_reading(self, reading: Reading) -> Job:
         """The job, read."""
         return self._replace(
             scan=None,
@@ -52,7 +52,6 @@ class Job(NamedTuple):
             cached=reading.cached,
             instead=reading.instead,
             bills=reading.bills,
-            seconds=seconds,
         )
 
     def delivered(self, result: PageResult | None) -> PageResult | None:

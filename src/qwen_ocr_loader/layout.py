@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .geometry import Quad
 
 
-_LEFTWARD = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")  # Hebrew, Arabic and their neighbours
+LEFTWARD = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")  # Hebrew, Arabic and their neighbours
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -107,5 +107,5 @@ def _direction(box: TextBox, width: float, height: float) -> float:
 def is_leftward(boxes: Sequence[TextBox]) -> bool:
     """Whether most letters are of a script that runs from right to left."""
     text = "".join(box.text for box in boxes)
-    leftward = 0 if text.isascii() else len(_LEFTWARD.findall(text))
+    leftward = 0 if text.isascii() else len(LEFTWARD.findall(text))
     return leftward > 0 and 2 * leftward > len(_LETTER.findall(text))

@@ -277,7 +277,8 @@ def _engine(written: Any) -> Any:
 
 def _document(record: Record, extra_info: Mapping[str, Any]) -> Document:
     of_the_file = {key: value for key, value in extra_info.items() if key.startswith("file_")}
-    metadata = {**extra_info, **record.metadata, **of_the_file}
+    ours = {key: value for key, value in record.metadata.items() if value != "" or key not in extra_info}
+    metadata = {**extra_info, **ours, **of_the_file}
     hidden = excluded(metadata)
     return Document(
         text=record.text,

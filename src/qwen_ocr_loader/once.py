@@ -126,6 +126,10 @@ class Lenient:
         """As the cache's; tried to the last, as others may be waiting."""
         self._tried(lambda: self._cache.release(key), None, always=True)
 
+    def close(self) -> None:
+        """As the cache's."""
+        self._tried(self._cache.close, None, always=True)
+
     def _tried(self, use: Callable[[], T], otherwise: T, *, always: bool = False) -> T:
         if self._in_a_row >= PATIENCE and not always:
             return otherwise
@@ -165,6 +169,11 @@ class Once:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_kept_in", self.cache and Lenient(self.cache))
+
+    def close(self) -> None:
+        """Let go of the cache, which opens again by itself."""
+        if self._kept_in is not None:
+            self._kept_in.close()
 
     def known(self, scan: Scan | Asked | None, digest: str) -> Reading | None:
         """The first engine's reading, if it is in the cache.
@@ -379,7 +388,10 @@ def _at(result: PageResult, scan: Scan | Asked | None) -> PageResult:
     """A kept result as that of a page: the same picture may stand elsewhere, in another file and unit."""
     if scan is None:
         return result
-    fields = {name: replace(value, page=scan.page) for name, value in result.fields.items()}
+    fields = {
+        name: replace(value, page=scan.page, places=tuple(replace(place, page=scan.page) for place in value.places))
+        for name, value in result.fields.items()
+    }
     return replace(result, page=scan.page, width=scan.width, height=scan.height, unit=scan.unit, fields=fields)
 
 

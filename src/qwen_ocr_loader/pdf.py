@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import re
 import threading
 import weakref
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from .layout import TextBox
     from .source import Source
 
-LOCK = (
-    threading.RLock()
-)  # re-entrant: the garbage collector may close a forgotten document inside a call of the same thread
+LOCK = threading.RLock()
+"""Re-entrant: the garbage collector may close a forgotten document inside a call of the same thread."""
+
+if hasattr(os, "register_at_fork"):  # a fork never finds PDFium in the middle of a call, nor the lock held by nobody
+    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 INFO_KEYS = {
     "title": "Title",

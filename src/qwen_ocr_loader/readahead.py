@@ -141,7 +141,7 @@ class ReadAhead:
         if not self._workers:
             self._start()
             return
-        for worker in select.select(self._workers, (), (), timeout)[0]:
+        for worker in _heard(self._workers, timeout):
             self._receive(worker)
         for worker in self._workers:
             while worker.greeted and worker.queued < 2 and self._unclaimed and self._ahead() + CHUNK <= WINDOW:
@@ -189,8 +189,17 @@ class ReadAhead:
         return worker.close()
 
 
+def _heard(workers: Sequence[_Worker], timeout: float | None) -> list[_Worker]:
+    """Those that have sent something, or ended; ``poll`` takes pipes of any number, which ``select`` does not."""
+    poll = select.poll()
+    for worker in workers:
+        poll.register(worker.fileno(), select.POLLIN)
+    heard = {pipe for pipe, _ in poll.poll(timeout)}
+    return [worker for worker in workers if worker.fileno() in heard]
+
+
 class _Worker:
-    """A process that reads pages, as its parent sees it. To ``select`` it is the pipe its answers come through."""
+    """A process that reads pages, as its parent sees it."""
 
     def __init__(self, errand: tuple[Any, ...]) -> None:
         self._process = started(serve_quietly, __name__)
@@ -199,6 +208,7 @@ class _Worker:
         self._send(errand)
 
     def fileno(self) -> int:
+        """The pipe its answers come through."""
         return self._process.answers
 
     def give(self, chunk: Sequence[int]) -> None:
@@ -254,7 +264,7 @@ def _send(pipe: int, message: Any) -> None:
 
 
 def _received(pipe: int) -> Any:
-    """The next message, and not a byte more: ``select`` does not see what lies in a buffer.
+    """The next message, and not a byte more: ``poll`` does not see what lies in a buffer.
 
     Raises:
         EOFError: The other side has ended.

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .engines.base import choices_of
 from .fields.completion import of_file
 from .fields.merging import merged_fields
 from .fields.model import is_model
@@ -94,6 +95,7 @@ class Records:
             metadata |= _of_all(pages, len(options.pages_delimiter))
         if options.fields is not None:
             metadata |= _fields(_merged(pages, options).fields, options.fields)
+            metadata["needs_review"] = metadata["needs_review"] or any(page.result.truncated for page in pages)
         if options.witness is not None:
             own = None if options.fields is None else bool(metadata["needs_review"])
             metadata |= _borne_out([page.result for page in pages], own, details=options.metadata == "rich")
@@ -298,7 +300,7 @@ def _of_all(pages: Sequence[ReadPage], delimiter: int) -> dict[str, Scalar]:
     return {
         "ocr_lines": f"[{joined}]" if joined else "",
         "ocr_engine": _each_once(page.result.engine for page in pages),
-        "ocr_key": _each_once(page.key for page in pages),
+        "ocr_key": ",".join(page.key for page in pages) if any(page.key for page in pages) else "",
         "text_source": _each_once(page.result.text_source for page in pages),
         "page_spans": json.dumps(spans, separators=(",", ":")),
     }
@@ -319,12 +321,12 @@ def recipe(reader: Reader) -> str:
     """What besides the content decides the text, as one string."""
     options: Options = reader.options
     made_of: Mapping[str, object] = {
-        "engine": ", ".join(f"{engine.name} {engine.settings}" for engine in reader.engines),
+        "engine": ", ".join(f"{engine.name} {choices_of(engine)}" for engine in reader.engines),
         "tasks": [asdict(task) for task in options.tasks],
         "text_layer": options.text_layer,
         "dpi": options.dpi,
         "rasterizer": options.rasterizer,
-        "pages_per_call": options.pages_per_call,
+        "pages_per_call": 1 if options.pages_per_call == 1 else [options.pages_per_call, options.pages],
         "mode": options.mode if options.mode == "page" else [options.pages, options.pages_delimiter],
     }
     if options.text_format is not None:

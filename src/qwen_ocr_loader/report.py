@@ -58,8 +58,9 @@ class PageEvent(NamedTuple):
         engine: Who read it; ``""`` where nobody did.
         cached: It was read before.
         usage: Calls and tokens spent on it now.
-        cost: What they cost; None where nothing was paid or no price is known.
-        seconds: From when it was handed to the engine to when it was done; 0 where none was asked.
+        cost: What they cost; None where nothing was paid, no price is known, or it was paid in several currencies.
+        seconds: From when it was handed to the engine to when it was done, a witness's time included; 0 where none was
+            asked.
         error: Why it failed; None where it did not.
     """
 
@@ -130,6 +131,8 @@ class Report:
         from_cache: Those of them read, and paid for, before.
         failures: What could not be read, and why.
         skipped: Files of a folder that are neither images nor PDFs.
+        cut_off: Pages read whose reply stops in the middle of a table or of its JSON, though the service called it
+            whole: file and 0-based page. They are handed out, and not kept in the cache.
         usage: Calls and tokens, all together, failed tries that were billed included.
         files: With a pydantic model as ``fields``: those of each file, merged over its pages, and its instance.
         costs: What they cost, by the catalogue's dated prices, by currency; empty where nothing was paid or no price is
@@ -142,6 +145,7 @@ class Report:
     from_cache: int = 0
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    cut_off: list[tuple[str, int]] = field(default_factory=list)
     usage: Usage = Usage()
     files: list[FileFields] = field(default_factory=list)
     costs: dict[str, Money] = field(default_factory=dict)
@@ -175,6 +179,7 @@ class Report:
             "from_cache": self.from_cache,
             "failures": [failure.to_dict() for failure in self.failures],
             "skipped": list(self.skipped),
+            "cut_off": [{"source": source, "page": page} for source, page in self.cut_off],
             "usage": asdict(self.usage),
             "cost": {currency: str(cost.amount) for currency, cost in self.costs.items()},
             "seconds": round(self.seconds, 3),

@@ -103,6 +103,12 @@ class Field:
     problems: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
 
+    def scrubbed(self) -> Field:
+        """As ``PageResult.scrubbed``."""
+        places = (replace(place, path=_storable(place.path), text=_storable(place.text)) for place in self.places)
+        value, problems = _storable(self.value), _storable(self.problems)
+        return replace(self, value=value, problems=problems, places=tuple(places))
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -122,6 +128,12 @@ class Agreement:
     left_out: tuple[Line, ...] = ()
     invented: tuple[Line, ...] = ()
     doubtful: bool = False
+
+    def scrubbed(self) -> Agreement:
+        """As ``PageResult.scrubbed``."""
+        left_out = tuple(replace(line, text=_storable(line.text)) for line in self.left_out)
+        invented = tuple(replace(line, text=_storable(line.text)) for line in self.invented)
+        return replace(self, left_out=left_out, invented=invented)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +213,8 @@ class PageResult:
         tasks: What was asked for.
         text_source: ``"text_layer"`` (the PDF's own text) or ``"ocr"``.
         truncated: The engine's reply was cut off: there is more on the page.
-        agreement: What a witness says of the reading; None where there was none.
         usage: Calls and tokens spent on it.
+        agreement: What a witness says of the reading; None where there was none.
 
     Raises:
         ValueError: A line's span does not hold its text.
@@ -222,8 +234,8 @@ class PageResult:
     tasks: tuple[str, ...] = ()
     text_source: TextSource = "ocr"
     truncated: bool = False
-    agreement: Agreement | None = None
     usage: Usage = Usage()
+    agreement: Agreement | None = None
 
     def __post_init__(self) -> None:
         text = self.text
@@ -241,23 +253,21 @@ class PageResult:
 
     @property
     def needs_review(self) -> bool:
-        """Whether a person should look at it: a field has problems, or the witness disagrees."""
+        """Whether a person should look at it: it was cut off, a field has problems, or the witness disagrees."""
         doubtful = self.agreement is not None and self.agreement.doubtful
-        return doubtful or any(found.problems for found in self.fields.values())
+        return self.truncated or doubtful or any(found.problems for found in self.fields.values())
 
     def scrubbed(self) -> PageResult:
         """The same without NULs and lone surrogates, which no database takes; usually itself."""
-        if self.fields or self.tables or self.formulas:
+        if self.fields or self.tables or self.formulas or self.agreement:
             self = replace(  # noqa: PLW0642 - from here on, what is cleaned is meant
                 self,
-                fields={
-                    _storable(name): replace(found, value=_storable(found.value), problems=_storable(found.problems))
-                    for name, found in self.fields.items()
-                },
+                fields={_storable(name): found.scrubbed() for name, found in self.fields.items()},
                 tables=tuple(
                     replace(table, html=_storable(table.html), rows=_storable(table.rows)) for table in self.tables
                 ),
                 formulas=_storable(self.formulas),
+                agreement=self.agreement and self.agreement.scrubbed(),
             )
         if _is_storable(self.text):
             return self

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from copy import copy
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from .reader import Reader
     from .source import Found, SourceLike
 
+logger = logging.getLogger("qwen_ocr_loader")
+
 
 class Run:
     """One pass over a source. ``jobs`` opens and renders, ``recognise`` may run anywhere, ``settle`` ends a page."""
@@ -84,11 +87,12 @@ class Run:
             with self.progress:
                 yield
         finally:
-            for job in [left.result() for left in window if left.done() and not left.cancelled()]:
-                self.report.spend(job.usage, job.costs)
+            for left in window:
+                if left.done() and not left.cancelled() and left.exception() is None:
+                    job = left.result()
+                    self.report.spend(job.usage, job.costs)
             self.report.seconds = time.monotonic() - started
-            if self.once.cache is not None:
-                self.once.cache.close()
+            self.once.close()
 
     @asynccontextmanager
     async def aopened(self) -> AsyncIterator[None]:
@@ -253,19 +257,18 @@ class Run:
     def recognise(self, job: Job) -> Job:
         """The job with what was read on its scan, or why it could not be."""
         started = time.monotonic()
-        reading = self.once.read(job.scans, job.digests)
-        done = self._paid(job.with_reading(reading, time.monotonic() - started))
+        done = self._paid(job.with_reading(self.once.read(job.scans, job.digests)))
         if self.witness and self._wants_witness(done):
             done = done._replace(seen=job.delivered(self.witness.read(job.scans[0], job.digests)))
-        return self._finished(done)
+        return self._finished(done._replace(seconds=time.monotonic() - started))
 
     async def arecognise(self, job: Job) -> Job:
         """``recognise`` without blocking the event loop."""
         started = time.monotonic()
-        reading = await self.once.aread(job.scans, job.digests)
-        done = self._paid(job.with_reading(reading, time.monotonic() - started))
+        done = self._paid(job.with_reading(await self.once.aread(job.scans, job.digests)))
         if self.witness and self._wants_witness(done):
             done = done._replace(seen=job.delivered(await self.witness.aread(job.scans[0], job.digests)))
+        done = done._replace(seconds=time.monotonic() - started)
         if not takes_time(self.options):
             return self._finished(done)
         import asyncio
@@ -313,6 +316,8 @@ class Run:
         if job.error is None and job.result is not None and job.part is not None:
             self._count(job)
             self._tell(job, None)
+            if job.result.truncated:
+                self._note_cut(job.origin.name, job.result.page)
             self._keep(job.part, job.origin)
             return [ReadPage(job.result, job.origin, job.label, None, job.last, job.key, job.instead, job.part)]
         error = self._located(job)
@@ -324,6 +329,15 @@ class Run:
         if self.options.on_error == "placeholder":
             return [ReadPage(self._stand_in(job, error), job.origin, job.label, error, job.last)]
         return []
+
+    def _note_cut(self, source: str, page: int) -> None:
+        self.report.cut_off.append((source, page))
+        logger.warning(
+            "%s, page %d: the reply stops in the middle of a table or of its JSON, so there may be more on the page; "
+            "raise max_tokens in parameters=, or read it with engine='local'",
+            source,
+            page + 1,
+        )
 
     def _stand_in(self, job: Job, error: OCRError) -> PageResult:
         page = job.placeholder(error)
@@ -342,7 +356,7 @@ class Run:
         self.progress.tick(job.size, cached=report.from_cache, failed=len(report.failures), cost=money)
         if self.options.on_page is not None:
             engine = job.result.engine if job.result else ""
-            cost = job.costs[0] if len(job.costs) == 1 else None
+            cost = sum(job.costs[1:], job.costs[0]) if len({cost.currency for cost in job.costs}) == 1 else None
             event = PageEvent(job.origin.name, job.page, engine, job.cached, job.usage, cost, job.seconds, error)
             self.options.on_page(event)
 

@@ -125,6 +125,8 @@ class _Finder:
     def _url(self, scheme: str, url: str, rest: str) -> Iterator[Found]:
         if scheme in ("http", "https"):
             yield Found(without_secrets(url), partial(_from_url, url, self.download))
+        elif self.fs is not None and scheme in _protocols(self.fs) and not _is_local(self.fs):
+            yield from self._remote(self.fs, self.fs._strip_protocol(url), without_secrets(url))  # noqa: SLF001
         elif scheme == "file":
             from urllib.request import url2pathname
 
@@ -189,6 +191,12 @@ class _Finder:
             return
         for found in self._place(str(path)):
             yield _relabelled(found, name, metadata) if not found.from_folder else found
+
+
+def _protocols(fs: Any) -> tuple[str, ...]:
+    """The schemes of the URLs that an fsspec filesystem takes."""
+    own = getattr(fs, "protocol", ())
+    return (own,) if isinstance(own, str) else tuple(own)
 
 
 def _from_url(url: str, download: Download) -> Source:
@@ -265,7 +273,7 @@ def _is_hidden(path: PurePath) -> bool:
 
 
 def _is_local(fs: Any) -> bool:
-    return "file" in ([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol)
+    return "file" in _protocols(fs)
 
 
 def _remote_files(fs: Any, folder: str, glob: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
@@ -53,7 +53,8 @@ class Batch:
         links: The source is URLs of pictures, or text files of them: they are sent as they are, and nothing is fetched.
             The service has to be able to reach them. Of such a page nobody knows the size: its width and height are 0,
             and its lines have boxes only where the model counts in thousandths.
-        pace: How long the service may take, and how often it is asked.
+        pace: How long the service may take, and how often it is asked. The state file keeps the window given last:
+            whatever is asked again has as much time.
         limits: Of the files of requests.
         clock: Seconds since the epoch.
         sleep: Waits so many seconds.
@@ -231,23 +232,16 @@ class Batch:
     @contextmanager
     def _opened(self, place: Path | None = None) -> Iterator[BatchJob]:
         """The state file, held: this one where it is there, a new one where ``place`` says so."""
-        with self._told():
-            job = self._open(place)
-            try:
-                with job.run.opened():
-                    yield job
-            finally:
-                job.close()
+        with self._told(), closing(self._open(place)) as job, job.run.opened():
+            yield job
 
     @asynccontextmanager
     async def _aopened(self, place: Path | None = None) -> AsyncIterator[BatchJob]:
-        with self._told():
-            job = await in_thread(self._open, place)
-            try:
-                with job.run.opened():
-                    yield job
-            finally:
-                job.close()
+        with self._told(), ExitStack() as held:
+            # Held by the thread: a caller that is cancelled meanwhile is never given the job, and has to let it go.
+            job = await in_thread(lambda: held.enter_context(closing(self._open(place))))
+            with job.run.opened():
+                yield job
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,11 +23,14 @@ T = TypeVar("T")
 
 async def in_thread(work: Callable[..., T], *given: Any, **named: Any) -> T:
     """What ``work`` returns; where the caller is cancelled, it is first waited for, as no thread can be stopped."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *given, **named))
+    # A future and no task: a loop that is ended cancels all its tasks, and the thread would go on unseen.
+    working = asyncio.get_running_loop().run_in_executor(None, partial(copy_context().run, work, *given, **named))
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(working)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        while not working.done():
+            with suppress(asyncio.CancelledError):  # told again and again, as anyio does
+                await asyncio.wait([working])
         raise
 
 

@@ -83,6 +83,7 @@ class BatchJob:
             self._check_cancelled(again=again)
         with self.state.change():
             self.state["taking"], self.state["cancelled"] = True, False
+            self.parts.keep_window()
             if self.state["settings"] is None:
                 self.state["settings"], self.state["name"] = self._settings.kept(), f"qwen-ocr-{uuid.uuid4().hex[:16]}"
         with PartWriter(self.state, self._files, self._limits) as writer:

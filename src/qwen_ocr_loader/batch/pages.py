@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from ..catalog import cost
 from ..download import without_secrets
 from ..engines.base import Asked, Scan
 from ..engines.flows import Pause
@@ -48,8 +49,7 @@ class HalfPrice:
 
     def price_of(self, usage: Usage) -> Money | None:
         """What tokens cost through the Batch API; None where no price is known."""
-        price = self.engine.catalogued.price(self.engine.region, batch=True)
-        return price.of(usage.input_tokens, usage.output_tokens) if price and usage.calls else None
+        return cost(usage, self.engine.catalogued, self.engine.region, batch=True) if usage.calls else None
 
     def of(self, usage: Usage) -> tuple[Money, ...]:
         """``price_of``, as a report takes it."""

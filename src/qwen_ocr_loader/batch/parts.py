@@ -33,6 +33,7 @@ UNSENT = ("ready", "uploading", "uploaded", "creating")
 UNFINISHED = (*UNSENT, "running", "ended", "collected")
 UNREAD = ("filling", *UNSENT, "running", "ended")
 ENDED = ("completed", "failed", "expired", "cancelled")
+WINDOW = "24h"  # where none was ever given
 LISTED_AFTER = 30.0  # seconds in which a batch made a moment ago may not be listed yet
 logger = logging.getLogger("qwen_ocr_loader")
 
@@ -42,7 +43,8 @@ class Pace:
     """How a batch is waited for.
 
     Attributes:
-        window: Time the service has for a batch: ``"24h"`` to ``"336h"``, or ``"1d"`` to ``"14d"``.
+        window: Time the service has for a batch: ``"24h"`` to ``"336h"``, or ``"1d"`` to ``"14d"``. None for the one
+            given last, which the state file keeps; ``"24h"`` where there is none.
         poll: Seconds between two looks at a batch, and before the first; the vendor asks for more than a minute.
         keep_files: Leave the files of requests and answers in the service's storage once their answers are here.
 
@@ -50,12 +52,12 @@ class Pace:
         ValueError: A window the service would refuse, or a ``poll`` that is no time to wait.
     """
 
-    window: str = "24h"
+    window: str | None = None
     poll: float = 60.0
     keep_files: bool = False
 
     def __post_init__(self) -> None:
-        match = re.fullmatch(r"(\d{1,3})([hd])", self.window)
+        match = re.fullmatch(r"(\d{1,3})([hd])", WINDOW if self.window is None else self.window)
         hours = int(match[1]) * (24 if match[2] == "d" else 1) if match else 0
         if not 24 <= hours <= 336:
             raise ValueError(f"window={self.window!r}: want 24h to 336h, or 1d to 14d")
@@ -81,6 +83,11 @@ class Parts:
         self._answers = Answers(engine, tasks, state, files)
         self._pace, self._clock, self._tell = pace, clock, tell
 
+    def keep_window(self) -> None:
+        """Remember the window that was given, for whatever is asked again."""
+        if self._pace.window is not None:
+            self._state["window"] = self._pace.window
+
     def send(self) -> Flow[None]:
         """Upload what is not uploaded, and make batches of it.
 
@@ -100,6 +107,7 @@ class Parts:
         Returns:
             Whether nothing is left to wait for.
         """
+        self.keep_window()
         while True:
             fetched = False
             yield from self.look(patient=wait)
@@ -139,7 +147,8 @@ class Parts:
         if batch is None:
             self._state.note(part, state="creating")
             try:
-                batch = yield from self._service.create(part.file_id, ENDPOINT, self._pace.window, name)
+                window = self._state["window"] or WINDOW  # none in files of before it was kept
+                batch = yield from self._service.create(part.file_id, ENDPOINT, window, name)
             except ServiceFailed:
                 raise  # it may be there nevertheless
             except EngineError:

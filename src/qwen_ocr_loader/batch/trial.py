@@ -17,7 +17,7 @@ from ..errors import BatchError
 from ..images import PageImage
 from .lines import answers, request_line
 from .pages import links_in
-from .parts import ENDED
+from .parts import ENDED, WINDOW
 from .service import failures
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Trial:
                 raise BatchError("there is no page to try: all have text of their own, or none can be read")
             path.write_bytes(b"".join(lines))
             file_id = yield from self._service.upload(path, f"{self._name}.jsonl")
-            batch = yield from self._service.create(file_id, ENDPOINT, self._pace.window, self._name)
+            batch = yield from self._service.create(file_id, ENDPOINT, self._pace.window or WINDOW, self._name)
             batch = yield from self._ended(batch)
             answered = yield from self._answered(batch, Path(folder, "answers.jsonl"))
             for found in filter(None, (file_id, batch.get("output_file_id"), batch.get("error_file_id"))):

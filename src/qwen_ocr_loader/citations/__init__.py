@@ -12,6 +12,7 @@ hash is the part's, with bit 24 set. ``lines_of`` in the metadata says whose the
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..geometry import Quad
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 __all__ = ["Location", "Region", "attach_boxes", "locate", "split_with_boxes", "to_flat", "to_rich"]
 
 _PAGE = Quad.from_box(0.0, 0.0, 1.0, 1.0)
+
+
+def __getattr__(name: str) -> Any:
+    """``highlight`` may be asked for here too; it stands on this package, and draws."""
+    if name == "highlight":
+        return import_module("qwen_ocr_loader.highlight").highlight
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def split_with_boxes(splitter: Any, docs: Iterable[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..cache import open_cache, unpacked
@@ -13,7 +14,6 @@ from .pruning import Parent, Parents, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from ..cache import ByteStore, Cache
     from ..results import PageResult
@@ -108,7 +108,11 @@ class Search:
         if self._cache is None or not keys:
             return None
         cache = open_cache(self._cache)
-        results = [result for key in keys if (result := unpacked(cache.get(key)))]
+        try:
+            results = [result for key in keys if (result := unpacked(cache.get(key)))]
+        finally:
+            if isinstance(self._cache, str | Path):
+                cache.close()
         if len(results) < len(keys):
             return None
         pages = self.pages() if len(self.pages()) == len(keys) else [result.page for result in results]

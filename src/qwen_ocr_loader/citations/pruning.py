@@ -30,9 +30,10 @@ from .line_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
-ROOM = 3000  # bytes of line table for a chunk of 500 letters, so that all of its metadata has less than 4,096
+MOST = 4095  # bytes of all metadata of a chunk of 500 letters, written as JSON
+ROOM = 3000  # of its line table
 ROOM_A_LETTER = 6  # for longer chunks
 BESIDE = 64  # letters: how far before and after a chunk found by its letters there are lines of marks only
 
@@ -168,10 +169,52 @@ def pruned(chunk: Piece, parent: Parent, placed: Placed) -> dict[str, Any]:
         rows = []
     metadata |= {"ocr_lines": write_rows(rows), "lines_of": f"{OWN}:{solid_hash(chunk.text)}" if sure else DOUBTFUL}
     if parent.table.spans:
-        metadata["page_spans"] = write_spans(spans[0] if spans else parent.table.spans)
+        metadata |= _of_pages(spans[0] if spans else parent.table.spans, parent.table.spans, metadata)
+    if isinstance(metadata.get("fields"), str):
+        rest = _size({**metadata, "fields": ""})
+        most = MOST + ROOM_A_LETTER * max(len(chunk.text) - 500, 0)
+        metadata["fields"] = _fewer_fields(metadata["fields"], chunk.text, most - rest)
     if isinstance(metadata.get("lines"), list):
         metadata["lines"] = rich_lines(rows, chunk.text)
     return metadata
+
+
+def _of_pages(spans: Sequence[Span], everywhere: Sequence[Span], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a chunk says of its pages, and their keys in the cache; where they are too many, only first and last."""
+    pages, keys = {span.page for span in spans}, str(metadata.get("ocr_key") or "").split(",")
+    if len(keys) == len(everywhere):
+        keys = [key for key, span in zip(keys, everywhere, strict=True) if span.page in pages]
+    said = {"page_spans": write_spans(spans), "ocr_key": ",".join(keys)}
+    if sum(map(len, said.values())) > ROOM:  # of a chunk that stands nowhere
+        return {"page_spans": "", "ocr_key": "", "page_last": max(pages)}
+    return said
+
+
+def _fewer_fields(written: str, text: str, room: int) -> str:
+    """As many fields as there are bytes for, those whose value the text has before the others."""
+    if _size(written) <= room:
+        return written
+    try:
+        fields = json.loads(written)
+        first = sorted(fields, key=lambda name: str(fields[name]["value"]) not in text)
+    except (ValueError, TypeError, LookupError):  # what a store has made of it
+        return ""
+    kept: set[str] = set()
+    for name in first:
+        if _size(_of(fields, {*kept, name})) <= room:
+            kept.add(name)
+    return _of(fields, kept) if kept else ""
+
+
+def _of(fields: Mapping[str, Any], names: Container[str]) -> str:
+    """Some of the fields, as ``render`` writes them."""
+    some = {name: field for name, field in fields.items() if name in names}
+    return json.dumps(some, ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(value: object) -> int:
+    """In bytes of JSON."""
+    return len(json.dumps(value, ensure_ascii=False, default=str).encode())
 
 
 class Parents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from ..errors import MissingDependency, did_you_mean
 from .base import Asked, Engine, LineEngine, MultiPageEngine, PacedEngine, PaidEngine, Scan, aopened, refuse_unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from importlib.metadata import EntryPoint
 
 __all__ = [
@@ -29,10 +29,14 @@ __all__ = [
     "aopened",
     "engine_factories",
     "engine_factory",
+    "install_command",
     "installed",
+    "load_trouble",
     "make_engine",
     "make_engines",
+    "missing_packages",
     "refuse_unsupported",
+    "tasks_of",
 ]
 
 GROUP = "qwen_ocr_loader.engines"
@@ -75,8 +79,7 @@ def engine_factory(name: str) -> Any:
             raise ValueError(f"engine: there is no {name!r}{did_you_mean(name, ['auto', *known])}")
         return known[name].load()
     except ImportError as error:
-        wanted = f"needs {error.name}; type: pip install {error.name}" if error.name else f"cannot be loaded: {error}"
-        raise MissingDependency(f"engine {name!r} {wanted}") from error
+        raise MissingDependency(f"engine {name!r} cannot be loaded: {load_trouble(error)}") from error
 
 
 def make_engine(spec: str | Engine) -> Engine:
@@ -122,21 +125,56 @@ def installed(engine: Engine) -> Engine:
     Raises:
         MissingDependency: It is not; the message has the command.
     """
-    missing = [package for package in getattr(engine, "requires", ()) if find_spec(package) is None]
-    if missing:
+    if missing := missing_packages(engine):
         name = engine.name.partition(":")[0]
-        raise MissingDependency(f"{name} needs {', '.join(missing)}; type: pip install 'qwen-ocr-loader[{name}]'")
+        raise MissingDependency(f"{name} needs {', '.join(missing)}; type: {install_command(name, missing)}")
     return engine
+
+
+def missing_packages(engine: Any) -> list[str]:
+    """What an engine, or what makes one, says that it ``requires``, and that is not here."""
+    return [package for package in _declared(engine, "requires") or () if not _is_here(package)]
+
+
+def install_command(name: str, packages: Iterable[str]) -> str:
+    """What to type for packages that the engine of that name needs: for ours there is an extra."""
+    return f"pip install 'qwen-ocr-loader[{name}]'" if name in OWN else f"pip install {' '.join(packages)}"
+
+
+def load_trouble(error: BaseException) -> str:
+    """What went wrong as an engine was loaded, and what to type where a package is not here."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package and not _is_here(package):
+        return f"it needs {package}; type: pip install {package}"
+    return str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+
+
+def tasks_of(point: EntryPoint) -> frozenset[str] | None:
+    """The tasks of the engine an entry point makes; None where it cannot be loaded, or tells them only once made."""
+    try:
+        tasks = _declared(point.load(), "tasks")
+        return None if tasks is None else frozenset(tasks)
+    except (Exception, SystemExit):  # noqa: BLE001 - it is anybody's module
+        return None
+
+
+def _declared(engine: Any, name: str) -> Collection[str] | None:
+    """What an engine, or what makes one, lists under that name; None where a class has a property there, or nothing."""
+    listed = getattr(engine, name, None)
+    return listed if isinstance(listed, Collection) and not isinstance(listed, str) else None
+
+
+def _is_here(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):  # of "a.b" without a; of no name at all
+        return False
 
 
 def able_engines(task: str) -> Iterator[str]:
     """Names of the installed engines that can do ``task``, the fake one left out."""
     for name, point in engine_factories().items():
-        try:
-            tasks = point.load().tasks
-        except ImportError:
-            continue  # an engine whose own package is broken cannot help
-        if name != "fake" and task in tasks:
+        if name != "fake" and task in (tasks_of(point) or ()):
             yield name
 
 

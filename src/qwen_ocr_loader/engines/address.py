@@ -22,9 +22,17 @@ class Address(str):
         url = str(self)
         return without_secrets(url) if "://" in url else url.rpartition("@")[2]
 
+    @property
+    def host(self) -> str:
+        """In small letters; ``""`` where it has none."""
+        try:
+            return urlsplit(self).hostname or ""
+        except ValueError:  # half an IPv6 address
+            return ""
+
     def parted(self) -> tuple[str, str]:
         """The URL without user and password, and the value of ``Authorization`` that says these; ``""`` without any."""
-        place = urlsplit(self).netloc
+        place = self.partition("://")[2].partition("/")[0]
         person, at, host = place.rpartition("@")
         if not at:
             return str(self), ""

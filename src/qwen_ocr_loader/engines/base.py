@@ -87,16 +87,16 @@ class Engine(Protocol):
     """Reads one page at a time.
 
     An engine holds settings only, so that it pickles and can be shared between threads; clients and models open at
-    first use. It starts no threads and keeps no order: ``Reader`` alone knows concurrency, cache and error policy. Its
-    quads are fractions of the scan's image, None where it knows none; ``text[line.start:line.end] == line.text`` for
-    its lines.
+    first use. It keeps no order: concurrency, cache and error policy are the run's (``run.py``). Its quads are
+    fractions of the scan's image, None where it knows none; ``text[line.start:line.end] == line.text`` for its lines.
 
     Attributes:
         name: For metadata, for example ``"local:PP-OCRv6-small"``.
         tasks: The tasks it can do.
         at_once: Pages worth having in flight; ``None`` for as many as the reader allows.
         remote: It waits for a network; ``aread`` does so without blocking and ends at once when it is cancelled.
-        settings: Everything that can change what it reads, as one string; never a key. Part of ids and cache keys.
+        settings: Everything that can change what it reads, as one string; never a key. Part of cache keys, and of ids
+            where ``choices_of`` finds nothing else.
     """
 
     @property
@@ -185,6 +185,11 @@ class PacedEngine(Engine, Protocol):
     def paced(self, rate_limit: Any) -> Self:
         """The same engine with another rate limit: requests a minute, a ``RateLimit``, a limiter, or None."""
         ...
+
+
+def choices_of(engine: Engine) -> str:
+    """What an engine's user chose of its ``settings`` (its ``choices``, if it has any): alike on every machine."""
+    return str(getattr(engine, "choices", engine.settings))
 
 
 def aopened(engine: Engine) -> AbstractAsyncContextManager[object]:

@@ -100,16 +100,25 @@ class LocalEngine:
         return self.workers or cores()
 
     @property
+    def choices(self) -> str:
+        """Of the settings those that were given: ids are made of them, and are the same on every machine."""
+        runtime = "" if self.runtime == AUTO else self.runtime
+        parts = [self.model.removeprefix(FAMILY), runtime, self.models, "fetch" if self.fetch else ""]
+        return " ".join(filter(None, [*parts, *_packs_for(self.languages)]))
+
+    @property
     def settings(self) -> str:
         """Models, runtime, who else is here, and languages: threads and workers do not change what is read."""
+        from ..tables.slanet import model_path
         from .recognisers import for_languages, present
         from .tesseract import identity, packs
 
         wanted = _packs_for(self.languages)
         others = {*present(self.recognisers), *(for_languages(wanted) if self.fetch else ())}
         runtime = chosen(self.runtime).removeprefix(RUNTIMES[0])
-        parts = [self.model.removeprefix(FAMILY), runtime, self.models, *sorted(others), identity(packs()), *wanted]
-        return " ".join(filter(None, parts))
+        tables = path.stem if (path := model_path()) else ""
+        parts = [self.model.removeprefix(FAMILY), runtime, self.models, tables, *sorted(others), identity(packs())]
+        return " ".join(filter(None, [*parts, *wanted]))
 
     def read(self, scan: Scan, tasks: Sequence[Task]) -> PageResult:
         """Read the page's lines, put them into reading order, and find in them what else is asked for.

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 CHAT = "/chat/completions"
 COMPATIBLE_MODE = "/compatible-mode/"  # in the path of every DashScope host's base URL
 SELF_HOSTED_FORMATS = ("image/jpeg", "image/png")  # what all of the servers take (LM Studio: lmstudio-ai/lms#243)
+VENDORS_DOMAIN = ".aliyuncs.com"  # of every DashScope host, those of workspaces among them
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 GRID_ASPECT = 130.0  # so that a strip whose short side is rounded down to one square is still under 200:1
 SOON = 10.0  # seconds that a question about an error may take
 OWN_OPTIONS = {
@@ -64,9 +66,9 @@ PixelKeys = Literal["image", "mm_processor_kwargs"]
 class OpenAIEngine(CloudEngine):
     """A vision model behind an OpenAI-compatible server.
 
-    Without ``base_url`` it is Qwen-OCR's compatible mode, unless ``OPENAI_BASE_URL`` names a server. The DashScope key
-    goes to a base URL of DashScope's only (``/compatible-mode/`` is in its path); any other server gets ``api_key`` or
-    ``OPENAI_API_KEY``, or no key at all.
+    Without ``base_url`` it is Qwen-OCR's compatible mode, unless ``OPENAI_BASE_URL`` names a server. The environment's
+    DashScope key goes to hosts of DashScope's only (``aliyuncs.com``), to this machine, and to the address that
+    ``DASHSCOPE_COMPATIBLE_BASE_URL`` names; any other server gets ``api_key`` or ``OPENAI_API_KEY``, or no key at all.
 
     Attributes:
         model: As the server names it: ``"qwen-vl-ocr-2025-11-20"``, ``"Qwen/Qwen2.5-VL-7B-Instruct"``, ``"qwen3-vl"``.
@@ -210,7 +212,7 @@ class OpenAIEngine(CloudEngine):
         """The base URL."""
         environment = os.environ.get("OPENAI_BASE_URL") or os.environ.get("DASHSCOPE_COMPATIBLE_BASE_URL")
         given = Address(self.base_url or environment or REGIONS[self.region].compatible_url)
-        url = given.strip().rstrip("/").removesuffix(CHAT)
+        url = _base(given)
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"base_url={given!r}: want an http(s) URL, like http://127.0.0.1:8000/v1")
         if "?" in url:
@@ -237,6 +239,12 @@ class OpenAIEngine(CloudEngine):
 
     def _dashscope_key(self) -> str:
         assert isinstance(self.api_key, Secret)
+        if not (self.api_key.reveal() or _is_trusted(self.url())):
+            raise MissingKey(
+                f"{self._shown_url()} is no address of DashScope's, and gets no key but one meant for it: pass "
+                "OpenAIEngine(api_key=...), or name the address in DASHSCOPE_COMPATIBLE_BASE_URL",
+                engine="openai",
+            )
         try:
             return dashscope_key(self.api_key)
         except MissingKey as error:
@@ -322,6 +330,18 @@ class OpenAIEngine(CloudEngine):
 
     def _published_urls(self) -> Sequence[str]:
         return [region.compatible_url for region in REGIONS.values()]
+
+
+def _base(given: str) -> str:
+    """A base URL as it is added to."""
+    return given.strip().rstrip("/").removesuffix(CHAT)
+
+
+def _is_trusted(url: str) -> bool:
+    """Whether the environment's DashScope key may go there."""
+    host, named = Address(url).host, os.environ.get("DASHSCOPE_COMPATIBLE_BASE_URL", "")
+    vendors = url.startswith("https://") and host.endswith(VENDORS_DOMAIN)
+    return vendors or host in THIS_MACHINE or url == _base(named)
 
 
 def _checked_body(given: Mapping[str, Any]) -> dict[str, Any]:

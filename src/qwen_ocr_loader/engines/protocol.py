@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..catalog import calibrated, estimated_usage, image_tokens
+from ..catalog import calibrated, cost, estimated_usage, image_tokens
 from ..errors import ReplyTruncated, ReplyUnreadable
 from ..fit import fitted
 from ..geometry import Box
@@ -180,8 +180,7 @@ class CloudProtocol(ABC):
 
     def cost(self, usage: Usage) -> Money | None:
         """What calls and tokens cost, by the catalogue's dated prices; None where none is known."""
-        price = self.catalogued.price(self.region)
-        return price.of(usage.input_tokens, usage.output_tokens) if price else None
+        return cost(usage, self.catalogued, self.region)
 
     # --- ask and parse ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .labels import likeness
+from .ledger import headings_of
 from .receipts import is_carried, is_sum
 from .shapes import find, has_cents
 
@@ -60,7 +61,7 @@ def _headings(sheet: Sheet, rows: Sequence[list[Piece]], asked: Mapping[str, Con
 
 
 def _columns(sheet: Sheet, row: Sequence[Piece], asked: Mapping[str, Concept]) -> _Columns:
-    headings = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
+    headings = headings_of(sheet, row)
     scored = [
         (likeness(heading.text, concept), -i, name)
         for i, heading in enumerate(headings)
@@ -71,10 +72,6 @@ def _columns(sheet: Sheet, row: Sequence[Piece], asked: Mapping[str, Concept]) -
         if score >= _LIKELY and -place not in names and name not in names.values():
             names[-place] = name
     return _Columns(headings, names)
-
-
-def _parts(sheet: Sheet, piece: Piece) -> list[tuple[int, int]]:
-    return sheet.vocabulary.known(piece.text) or [(0, len(piece.text))]
 
 
 def _body(rows: Sequence[list[Piece]]) -> Iterator[list[Piece]]:

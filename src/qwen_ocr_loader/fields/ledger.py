@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .labels import known_concept
 from .receipts import is_carried, is_of_all, is_sum, is_summary
+from .rows import shares_column
 from .shapes import amount, find, has_cents, number
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _is_heading(sheet: Sheet, row: Sequence[Piece], under: Sequence[Sequence[Pie
     """Whether a row names what was bought, and how many or how much of it; or heads columns with numbers in them."""
     if not _may_head(row):
         return False
-    parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
+    parts = headings_of(sheet, row)
     names = _names(parts)
     counted = names & set(_COUNTED)
     if len(parts) > 1 and counted and ("description" in names or len(counted) > 2):
@@ -142,11 +143,6 @@ def _is_of_table(row: Sequence[Piece], headings: Sequence[Piece]) -> bool:
         return False
     over = [[i for i, heading in enumerate(headings) if shares_column(piece, heading)] for piece in row]
     return all(len(found) == 1 for found in over) and len({found[0] for found in over}) == len(over)
-
-
-def shares_column(one: Piece, other: Piece) -> bool:
-    """Whether one stands somewhere above or below the other."""
-    return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 
 def _names(parts: Sequence[Piece]) -> set[str]:
@@ -168,7 +164,7 @@ def _of_taxes(sheet: Sheet, rows: Sequence[list[Piece]]) -> Iterator[Piece]:
 def _heads_taxes(sheet: Sheet, row: Sequence[Piece]) -> bool:
     if not any(piece.label for piece in row) or any(is_money(piece.text) for piece in row):
         return False
-    parts = [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
+    parts = headings_of(sheet, row)
     return len(parts) > 2 and len(_names(parts) & set(_TAXED)) > 1
 
 
@@ -195,6 +191,11 @@ def _may_head(row: Sequence[Piece]) -> bool:
     """Whether there is a label in a row, and neither a value nor an amount."""
     odd = any(piece.label == COLON or piece.follows or is_money(piece.text) for piece in row)
     return not odd and any(piece.label for piece in row)
+
+
+def headings_of(sheet: Sheet, row: Sequence[Piece]) -> list[Piece]:
+    """What may head columns in a row: the known labels that each piece is made of, else the piece as it is."""
+    return [piece.part(*span) for piece in row for span in _parts(sheet, piece)]
 
 
 def _parts(sheet: Sheet, piece: Piece) -> list[tuple[int, int]]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .labels import is_title, known_concept
-from .ledger import COLON, is_money, ledger, shares_column
+from .ledger import COLON, is_money, ledger
+from .rows import shares_column
 from .shapes import begins_with_date, find
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ..geometry import Box, Quad, TextFrame
+from ..layout import LEFTWARD
 from ..results import Field, Place
 from .cuts import COLONS, cut
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..results import Line, PageResult
     from .labels import Vocabulary
 
-_LEFTWARD = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _MARK = re.compile(r"[_\W]*(?:[xX✕]|[☑☒✓✔✗✘■])[_\W]*")
 _ITEM = re.compile(r"\(?\w{1,2}\)\W?|\(\w{1,2}\W?|[a-zA-Z]\.")
@@ -172,13 +172,13 @@ class Sheet:
     def below(self, piece: Piece, reach: float) -> list[Piece]:
         """What stands below it and not further down than ``reach`` line heights, the nearest row first."""
         lower = self.between(piece.middle + 0.5, piece.box.bottom + reach + 1)
-        found = (other for other in lower if other.box.top <= piece.box.bottom + reach and _share_column(piece, other))
+        found = (other for other in lower if other.box.top <= piece.box.bottom + reach and shares_column(piece, other))
         return _by_rows(sorted(found, key=lambda other: other.middle))
 
     def above(self, piece: Piece, reach: float) -> list[Piece]:
         """What stands above it within ``reach``, the nearest row first."""
         upper = self.between(piece.box.top - reach - 1, piece.middle - 0.5)
-        found = (other for other in upper if other.box.bottom >= piece.box.top - reach and _share_column(piece, other))
+        found = (other for other in upper if other.box.bottom >= piece.box.top - reach and shares_column(piece, other))
         return _by_rows(sorted(found, key=lambda other: -other.middle))
 
     def block_under(self, heading: Piece) -> set[Piece]:
@@ -278,7 +278,7 @@ def _part(line: Line, start: int, end: int, leftward: bool) -> Quad:
 
 def _is_leftward(texts: Sequence[str]) -> bool:
     text = "".join(texts)
-    return not text.isascii() and 2 * len(_LEFTWARD.findall(text)) > sum(map(str.isalpha, text))
+    return not text.isascii() and 2 * len(LEFTWARD.findall(text)) > sum(map(str.isalpha, text))
 
 
 def _level_boxes(quads: Sequence[Quad], width: float, height: float, *, leftward: bool) -> list[Box]:
@@ -314,7 +314,8 @@ def _is_level(box: Box, text: str) -> bool:
     return len(text) < 3 or box.height <= 1.5 * box.width
 
 
-def _share_column(one: Piece, other: Piece) -> bool:
+def shares_column(one: Piece, other: Piece) -> bool:
+    """Whether one stands somewhere above or below the other."""
     return min(one.box.right, other.box.right) > max(one.box.left, other.box.left)
 
 

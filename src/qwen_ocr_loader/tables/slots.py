@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .cells import Cell
-from .pieces import Piece, joined
+from .pieces import Piece, joined, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,8 +58,6 @@ class Filled(NamedTuple):
 
 
 def _gaps(pieces: Iterable[Piece]) -> int:
-    from .pieces import rows_of
-
     rows = rows_of(pieces)
     pairs = ((a, b) for row in rows for a, b in pairwise(row))
     return sum(b.box.left - a.box.right > 1.2 * min(a.box.height, b.box.height) for a, b in pairs)
