@@ -1,8 +1,11 @@
 """A chunk, however it was split and wherever it was kept, is led back to its lines; or it is said that it is not."""
 
+import gc
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
@@ -15,12 +18,14 @@ from citing import HEIGHT, WIDTH, document, metadata_of, numbers, result_of, ric
 from qwen_ocr_loader import FakeEngine, Reader
 from qwen_ocr_loader.cache import open_cache, packed
 from qwen_ocr_loader.citations import attach_boxes, locate, split_with_boxes, to_flat, to_rich
-from qwen_ocr_loader.render import records, text_hash
+from qwen_ocr_loader.render import Records, records, text_hash
+from qwen_ocr_loader.report import Origin, ReadPage
 
 LINES = [
     f"{n}. {word} is due on day {n * 7 % 31} of the month"
     for n, word in enumerate(["Rent", "Water", "Heat", "Tax"] * 8)
 ]
+OPEN = Path("/proc/self/fd")  # what this process has open, where the system tells
 SPLITTER = RecursiveCharacterTextSplitter(chunk_size=200, chunk_overlap=30)
 
 
@@ -370,6 +375,67 @@ def test_metadata_stays_small():
         for chunk in split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=500, chunk_overlap=50), [doc]):
             assert len(json.dumps(chunk.metadata).encode()) < 4096
             assert {region.text for region in locate(chunk).regions}
+
+
+def test_a_chunk_of_a_long_file_names_its_own_pages_and_their_keys():
+    (record,) = LONG = whole_file(["The tenant pays the rent", "it?", "The owner pays the taxes"] * 40)
+    chunks = split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=60, chunk_overlap=0), LONG)
+    keys = record.metadata["ocr_key"].split(",")
+    for chunk in chunks:
+        pages = [page for page, *_ in json.loads(chunk.metadata["page_spans"])]
+        assert chunk.metadata["ocr_key"].split(",") == [keys[page] for page in pages]
+    stray = attach_boxes([Document(page_content="nowhere", metadata=dict(record.metadata))], [record])[0]
+    assert (stray.metadata["page_spans"], stray.metadata["ocr_key"]) == ("", "")
+    assert locate(stray).pages == tuple(range(120))
+    assert max(len(json.dumps(chunk.metadata).encode()) for chunk in [*chunks, stray]) < 4096
+
+
+def whole_file(pages):
+    """A file of pages as one Document, each page with a key of its own."""
+    origin = Origin("a.pdf", total_pages=len(pages))
+    made = Records(Reader(engine="fake", mode="single"))
+    for number, said in enumerate(pages):
+        result = result_of([said], page=number)
+        assert not list(made.add(ReadPage(result, origin, str(number), key=f"{number:064}")))
+    return [Document(page_content=record.text, metadata=record.metadata) for record in made.finish()]
+
+
+def test_a_chunk_keeps_the_fields_there_is_room_for_its_own_first():
+    fields = {f"Name {n}": {"value": f"value {n}", "page": 0, "box": [n, n, n, n]} for n in range(100)}
+    lines = [f"Name {n}: value {n}" for n in range(100)]
+    doc = document(lines, fields=json.dumps(fields))
+    chunks = split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=500, chunk_overlap=0), [doc])
+    for chunk in chunks:
+        assert len(json.dumps(chunk.metadata).encode()) < 4096
+        kept = json.loads(chunk.metadata["fields"])
+        own = {f"Name {line.split()[-1]}" for line in chunk.page_content.splitlines()}
+        assert len(kept) > len(own) - 10
+        assert own <= set(kept) or set(kept) <= own
+        assert all(kept[name] == fields[name] for name in kept)
+    few = document(LINES, fields=json.dumps({"Total": {"value": "9"}}))
+    (chunk, *_) = split_with_boxes(SPLITTER, [few])
+    assert chunk.metadata["fields"] == few.metadata["fields"]
+    spoiled = document(LINES, fields="x" * 5000)
+    assert {chunk.metadata["fields"] for chunk in split_with_boxes(SPLITTER, [spoiled])} == {""}
+
+
+def test_a_cache_that_was_opened_for_a_chunk_is_closed(tmp_path):
+    cache = open_cache(tmp_path)
+    cache.put("k1", packed(result_of(LINES)))
+    chunk = Document(page_content=LINES[3].upper(), metadata=dict(document(LINES, ocr_key="k1").metadata))
+    assert locate(chunk, cache=cache).method == "cache"
+    assert files_open_in(tmp_path) or not OPEN.exists()  # one that is handed over is left open
+    cache.close()
+    gc.disable()
+    try:
+        assert locate(chunk, cache=tmp_path).method == "cache"
+        assert files_open_in(tmp_path) == []
+    finally:
+        gc.enable()
+
+
+def files_open_in(folder):
+    return sorted(path for entry in OPEN.glob("*") if (path := os.path.realpath(entry)).startswith(str(folder)))
 
 
 def test_rich_lines_are_pruned_with_their_confidence_and_exact_boxes():

@@ -247,6 +247,8 @@ def test_pages_read_but_not_handed_out_are_in_the_bill(six):
     reader = Reader(engine=FakeEngine({1: KeyRejected("bad", usage=Usage(3))}), concurrency=4, on_error="skip")
     pages = reader.pages(six)
     next(pages)
+    while len(reader.engine.calls) < 2:
+        time.sleep(0.01)
     time.sleep(0.1)
     pages.close()
     assert reader.report.pages == 1

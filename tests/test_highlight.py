@@ -14,7 +14,7 @@ from PIL import Image
 from awkward_pages import PAGES, on_pdf
 from draw_images import encoded, receipt
 from draw_pdfs import Sheet, encrypted, packed, pdf, prose, text
-from qwen_ocr_loader import Reader
+from qwen_ocr_loader import Reader, citations
 from qwen_ocr_loader.citations import Location, Region, locate, split_with_boxes
 from qwen_ocr_loader.errors import EncryptedPDF, OCRError, SourceError
 from qwen_ocr_loader.geometry import Quad
@@ -210,6 +210,14 @@ def test_a_chunk_without_boxes_is_marked_by_its_parents(tmp_path):
     assert not tinted(image, ABOUT)[:, :3].any()
     made = annotate_pdf(path, [chunk, chunk], tmp_path / "marked.pdf", parents=iter(docs))
     assert [note[:2] for note in annotations(made)] == [(1, "/Highlight")] * 2
+    scored = annotate_pdf(path, (chunk, 0.8), tmp_path / "scored.pdf", parents=iter(docs))  # as LangChain's stores say
+    assert [note[:2] for note in annotations(scored)] == [(1, "/Highlight")]
+
+
+def test_it_is_among_the_citations_too():
+    assert citations.highlight is highlight
+    with pytest.raises(AttributeError, match="no attribute 'lowlight'"):
+        _ = citations.lowlight
 
 
 def test_a_chunk_without_boxes_is_marked_by_the_cache(tmp_path):

@@ -62,11 +62,12 @@ async def test_async_forms_agree(tiff):
 
 
 def test_extra_info_is_kept_and_file_keys_win(tiff):
-    given = {"file_name": "renamed.tiff", "file_path": "/in/box", "page": 99, "case": 17}
+    given = {"file_name": "renamed.tiff", "file_path": "/in/box", "page": 99, "case": 17, "title": "My scan"}
     doc = QwenOCRReader(engine="fake").load_data(tiff, extra_info=given)[1]
     assert doc.metadata["file_name"] == "renamed.tiff"
     assert doc.metadata["file_path"] == "/in/box"
     assert doc.metadata["case"] == 17
+    assert doc.metadata["title"] == "My scan"  # the file has none of its own
     assert doc.metadata["page"] == 1
     assert given["page"] == 99
 

@@ -18,9 +18,10 @@ from qwen_ocr_loader.cache.directory import DirectoryCache
 from qwen_ocr_loader.cache.sqlite import SqliteCache
 from qwen_ocr_loader.engines import Scan
 from qwen_ocr_loader.errors import AccountProblem, MissingKey, RequestRejected, ServiceFailed, UnsupportedTask
+from qwen_ocr_loader.geometry import Quad
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.once import PATIENCE, Once
-from qwen_ocr_loader.results import Field, PageResult, Usage
+from qwen_ocr_loader.results import Field, PageResult, Place, Usage
 from qwen_ocr_loader.tasks import Task
 from test_claims import renewing_threads, wait_until
 
@@ -114,11 +115,13 @@ def test_a_page_is_read_once(cache, read):
 
 
 def test_a_picture_may_stand_elsewhere(cache, read):
-    kept = PageResult(0, 60, 80, "px", "x", fields={"Sum": Field("7")})
+    printed = Place((), "7", Quad.from_box(0, 0, 1, 1))
+    kept = PageResult(0, 60, 80, "px", "x", fields={"Sum": Field("7", places=(printed,))})
     engine = Engine({0: kept})
     read(Once([engine], TASKS, cache))
     there = read(Once([engine], TASKS, cache), scan(5, "pt")).result
     assert (there.page, there.width, there.unit, there.fields["Sum"].page) == (5, 65, "pt", 5)
+    assert [place.page for place in there.fields["Sum"].places] == [5]
     assert engine.calls == [0]
 
 
@@ -397,6 +400,17 @@ def test_a_broken_cache_costs_no_page_and_is_named_once(read, caplog):
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith("the cache fails (RuntimeError: out of order); reading on")
     assert cache.touched <= PATIENCE + 20  # giving up a claim is tried to the last
+
+
+def test_a_cache_that_cannot_be_closed_costs_no_page(tmp_path, caplog):
+    class Stuck(SqliteCache):
+        def close(self):
+            super().close()
+            raise OSError("the disk is gone")
+
+    reader = Reader(engine=FakeEngine(), cache=Stuck(tmp_path))
+    assert [page.text for page in reader.read(Image.new("L", (9, 9)))] == ["Page 1"]
+    assert "the disk is gone" in caplog.text
 
 
 def test_a_cache_that_only_reads_is_read_to_the_end(tmp_path, read, caplog):

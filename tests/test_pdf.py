@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -108,3 +111,40 @@ def test_cover_counts_overlaps_once_and_what_is_visible_only():
     draft.sheet(Sheet(content, xobjects={"Im0": image}))
     with document(draft.bytes()) as opened, opened.page(0) as page:
         assert cover(page_objects(page).pictures, frame_of(page)) == pytest.approx(0.5, abs=0.01)
+
+
+FORKS = """
+import os, signal, sys, threading, time
+from qwen_ocr_loader import Reader
+
+path = sys.argv[1]
+def read():
+    while True:
+        for page in Reader(engine="fake").read(path):
+            pass
+threading.Thread(target=read, daemon=True).start()
+time.sleep(0.2)
+ended = []
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if next(iter(Reader(engine="fake").read(path))).text else 1)
+    deadline = time.monotonic() + 10
+    while not (done := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if not done[0]:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    ended.append(done[0] == child and done[1] == 0)
+print(ended)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_while_another_thread_reads_can_read_too(tmp_path):
+    path = tmp_path / "book.pdf"
+    path.write_bytes(pdf(*[Sheet(prose()) for _ in range(4)]))
+    command = [sys.executable, "-c", FORKS, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip() == str([True] * 8), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -109,6 +110,24 @@ def test_pages_are_the_same_and_most_are_read_elsewhere(saved, workers, use):
         assert len(crew(pages._ahead)) == workers
         assert first + [known(pages.page(n)) for n in range(2, 60)] == expected
         assert len(texts.here) == len(set(texts.here)) <= 60 - CHUNK
+
+
+def test_more_files_may_be_open_than_select_can_count(saved):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip("this machine does not allow so many")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with opened(saved(book(60)), 1) as pages:
+            pages.page(0), pages.page(1)
+            (process,) = crew(pages._ahead)
+            assert process.answers > 1024
+            assert [pages.page(n).label for n in range(2, 60)] == [str(n + 1) for n in range(2, 60)]
+    finally:
+        for pipe in held:
+            os.close(pipe)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_pages_in_the_order_wanted_and_others_in_between(saved):

@@ -1,6 +1,7 @@
 """Records: metadata any store takes, exact line tables, ids that stay."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import BaseModel
 
-from qwen_ocr_loader import FakeEngine, Field, Line, PageResult, Quad, Reader
+from qwen_ocr_loader import FakeEngine, Field, Line, LocalEngine, PageResult, Quad, Reader
 from qwen_ocr_loader.errors import ServiceFailed
-from qwen_ocr_loader.render import Records, line_table, markdown, records, text_hash
+from qwen_ocr_loader.render import Records, line_table, markdown, recipe, records, text_hash
 from qwen_ocr_loader.results import Agreement
 
 KEYS = {
@@ -92,6 +93,52 @@ def test_ids_are_stable_and_follow_what_changes_the_text(tiff, tmp_path):
     assert [record.id for record in made(moved)] == ids
     assert [record.id for record in made(tiff, dpi=300)] != ids
     assert [record.id for record in made(tiff, concurrency=1, show_progress=False)] == ids
+
+
+def test_pages_read_together_are_another_record_than_fewer_of_them(tiff):
+    class Together(FakeEngine):
+        def read_together(self, scans, tasks):
+            return scans[0].result(self, tasks, " ".join(f"P{scan.page}" for scan in scans))
+
+        async def aread_together(self, scans, tasks):
+            return self.read_together(scans, tasks)
+
+    read = [
+        made(tiff, engine=Together(), task="text_recognition", pages_per_call=3, pages=pages)[0]
+        for pages in ("1-3", "1-2")
+    ]
+    assert [record.text for record in read] == ["P0 P1 P2", "P0 P1"]
+    assert read[0].id != read[1].id
+
+
+def test_ids_of_the_local_engine_are_the_same_on_every_machine(monkeypatch):
+    def ids_and_keys(engine):
+        return recipe(Reader(engine=engine)), engine.settings
+
+    here = ids_and_keys(LocalEngine())
+    monkeypatch.setattr("qwen_ocr_loader.engines.local.chosen", lambda _: "another runtime")
+    there = ids_and_keys(LocalEngine())
+    assert (there[0] == here[0], there[1] == here[1]) == (True, False)
+    others = [LocalEngine(runtime="onnxruntime"), LocalEngine(languages="ru"), LocalEngine(model="PP-OCRv6-tiny")]
+    assert len({here[0], *(recipe(Reader(engine=other)) for other in others)}) == 4
+
+
+def test_a_page_that_was_cut_off_is_named(tiff, caplog):
+    cut = replace(SAID, truncated=True, fields={"Total": Field("9.80")})
+    reader = Reader(engine=FakeEngine({0: SAID, 1: cut}), fields={"Total": ""})
+    said = list(records(reader, tiff))
+    assert said[1].metadata["needs_review"]
+    assert reader.report.cut_off == [(str(tiff), 1)]
+    assert reader.report.to_dict()["cut_off"] == [{"source": str(tiff), "page": 1}]
+    assert f"{tiff}, page 2: the reply stops in the middle" in caplog.text
+
+
+def test_single_mode_has_a_key_for_every_page(tmp_path):
+    frames = [Image.new("L", (60, 40), level) for level in (200, 210, 200)]
+    frames[0].save(tmp_path / "three.tiff", save_all=True, append_images=frames[1:])
+    (record,) = made(tmp_path / "three.tiff", mode="single", cache=tmp_path / "cache")
+    first, second, third = record.metadata["ocr_key"].split(",")
+    assert first == third != second
 
 
 def test_single_mode_keeps_every_page_and_line_findable(tiff):

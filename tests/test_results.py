@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ocr_loader import Field, Line, PageResult, Quad, Table, Usage
-from qwen_ocr_loader.results import scrub
+from qwen_ocr_loader.results import Agreement, Place, scrub
 
 fractions = st.floats(0, 1)
 quads = st.none() | st.lists(st.tuples(fractions, fractions), min_size=4, max_size=4).map(
@@ -53,6 +53,29 @@ def test_scrubbing_keeps_spans_exact(page):
     assert [line.text for line in clean.lines] == [scrub(line.text) for line in page.lines]
     assert "\0" not in clean.text
     clean.text.encode()
+
+
+def test_no_nul_is_left_anywhere():
+    spoiled = "a\0b\ud800"
+    quad = Quad.from_box(0, 0, 1, 1)
+    page = PageResult(
+        *(0, 1, 1, "px", "text"),
+        fields={spoiled: Field({spoiled: [float("nan"), 1.5]}, places=(Place((spoiled, 0), spoiled, quad),))},
+        agreement=Agreement("local", 0.5, (Line(spoiled, 0, 0),), (Line(spoiled, 0, 0),)),
+    )
+    clean = page.scrubbed()
+    assert clean.fields == {"ab": Field({"ab": [None, 1.5]}, places=(Place(("ab", 0), "ab", quad),))}
+    assert clean.agreement == Agreement("local", 0.5, (Line("ab", 0, 0),), (Line("ab", 0, 0),))
+    assert "\\u0000" not in json.dumps(clean.to_dict(), allow_nan=False)
+
+
+def test_usage_comes_before_what_was_added_later():
+    assert PageResult(0, 1, 1, "px", "", "plain", (), {}, (), (), "", (), "ocr", False, Usage(2)).usage == Usage(2)
+
+
+def test_what_was_cut_off_needs_a_review():
+    assert PageResult(0, 1, 1, "px", "half a pa", truncated=True).needs_review
+    assert not PageResult(0, 1, 1, "px", "a page").needs_review
 
 
 def test_fields_tables_and_formulas_are_scrubbed_too():

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 from dataclasses import FrozenInstanceError
+from typing import ClassVar
 
 import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from langchain_core.documents.base import Blob
 from PIL import Image
 
@@ -314,6 +316,35 @@ def test_fsspec_folder(memory):
 def test_path_within_a_filesystem(memory, given):
     assert opened(given, fs=memory).name == "/in/a.png"
     assert names("/in", fs=memory) == ["/in/a.png", "/in/n.txt", "/in/sub/b.pdf"]
+
+
+def test_a_url_of_the_filesystem_given_is_its_own():
+    class Mine(MemoryFileSystem):
+        """With a token that nobody else has."""
+
+        protocol = "mine"
+        store: ClassVar[dict] = {}
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return super()._strip_protocol(path.removeprefix("mine:/"))
+
+        def __init__(self, token="", **options):
+            super().__init__(**options)
+            self.token = token
+
+        def _open(self, path, **options):
+            if self.token != "t":
+                raise PermissionError("no token")
+            return super()._open(path, **options)
+
+    mine = Mine(token="t", skip_instance_cache=True)
+    mine.pipe_file("/bucket/a.png", PNG)
+    fsspec.register_implementation("mine", Mine, clobber=True)
+    assert opened("mine://bucket/a.png", fs=mine).data == PNG
+    assert names("mine://bucket", fs=mine) == ["mine:///bucket/a.png"]
+    with pytest.raises(SourceError, match="PermissionError"):
+        opened("mine://bucket/a.png")
 
 
 def test_local_filesystem_is_just_paths(folder):

@@ -80,8 +80,8 @@ def _installed_name(engine: Engine) -> str | None:
         try:
             if point.load() is type(engine):
                 return name
-        except ImportError:
-            continue  # of another engine: this one's package is there
+        except Exception:  # noqa: BLE001, S112 - of another engine, and somebody else's code: this one's is there
+            continue
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,7 +30,9 @@ def _is_storable(text: str) -> bool:
 
 
 def _storable(value: Any) -> Any:
-    """A value with all its strings scrubbed."""
+    """A value with all its strings scrubbed, and None for numbers that are none, which JSON has no word for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, str):
         return value if _is_storable(value) else scrub(value)
     if isinstance(value, dict):
@@ -258,7 +261,7 @@ class PageResult:
         return self.truncated or doubtful or any(found.problems for found in self.fields.values())
 
     def scrubbed(self) -> PageResult:
-        """The same without NULs and lone surrogates, which no database takes; usually itself."""
+        """The same without NULs, lone surrogates and NaN, which no database takes; usually itself."""
         if self.fields or self.tables or self.formulas or self.agreement:
             self = replace(  # noqa: PLW0642 - from here on, what is cleaned is meant
                 self,
