@@ -11,8 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import PageResult, Reader
 from qwen_ocr_loader.cli import _parser, main
+from qwen_ocr_loader.cli_pages import tell
 from qwen_ocr_loader.errors import DamagedSource, UnsupportedTask
 from qwen_ocr_loader.options import Options
+from qwen_ocr_loader.report import Report
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -208,3 +210,9 @@ def test_the_readme_names_the_options_that_the_command_line_lacks():
     said = set(re.findall(r"`(\w+)`", section.partition("The command line makes no Documents")[2]))
     assert lacking - said == {"show_progress"}  # `--no-progress` instead
     assert said <= lacking
+
+
+def test_a_page_that_was_cut_off_is_told(capsys):
+    report = Report(pages=3, cut_off=[("a.pdf", 1)])
+    assert tell(report) == 0
+    assert capsys.readouterr().err == "cut off, so there may be more on it: a.pdf, page 2\n"

@@ -238,9 +238,11 @@ def _cell(value: Any) -> str:
 
 
 def tell(report: Report) -> int:
-    """What was skipped and what failed, each message with its pages, to stderr; the exit code is the first's."""
+    """What was skipped, cut off or failed, each message with its pages, to stderr; the exit code is the first's."""
     for name in report.skipped:
         print(f"skipped, neither image nor PDF: {name}", file=sys.stderr)
+    for name, page in report.cut_off:
+        print(f"cut off, so there may be more on it: {name}, page {page + 1}", file=sys.stderr)
     if report.failures:
         print(f"failed: {len(report.failures)}", file=sys.stderr)
     for (kind, message), alike in _alike(report.failures).items():

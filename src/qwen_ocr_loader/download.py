@@ -89,9 +89,8 @@ class Download:
                 target = _header(response, b"location")
             there = _parsed(str(here.join(target)))
             if here.scheme == "https" and there.scheme == "http":
-                raise DownloadFailed(
-                    f"redirects from https to unprotected {without_secrets(str(there))}; not followed."
-                )
+                told = f"redirects from https to unprotected {without_secrets(str(there))}; not followed"
+                raise DownloadFailed(f"{told}; give its address over https.")
             here = there
         raise DownloadFailed(f"more than {self.redirects} redirects; raise it with Download(redirects=...).")
 
@@ -243,7 +242,7 @@ def _parsed(url: str) -> Any:
 
     parsed = httpx.URL(url)
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise DownloadFailed(f"{without_secrets(url)} is not an http or https URL.")
+        raise DownloadFailed(f"{without_secrets(url)} is not an http or https URL; give one, or a path.")
     return parsed
 
 

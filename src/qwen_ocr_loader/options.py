@@ -96,7 +96,7 @@ class Options:
         witness: ``"local"``: the local engine (or the page's own sound text) reads every page beside the engine. Its
             lines give boxes to replies that have none, and it says how far it bears the reply out: the metadata keys
             ``agreement`` and ``needs_review``.
-        pages: ``"1,3-5,9-"``, 1-based, in that order; None for all.
+        pages: ``"1,3-5,9-"``, 1-based, in that order; None for all. Those that a file does not have are left out.
         password: For encrypted PDFs.
         text_layer: ``"auto"`` takes a PDF page's own text where it is sound; ``"never"`` recognises every page;
             ``"only"`` takes whatever text there is and recognises nothing.
@@ -250,7 +250,7 @@ class Options:
             return range(count)
         numbers = [n for first, last in _ranges(self.pages) for n in range(first - 1, min(last or count, count))]
         if not numbers:
-            raise SourceError(f"there are {count} pages, so pages={self.pages!r} selects none")
+            raise SourceError(f"there are {count} pages, so pages={self.pages!r} selects none; give some of 1-{count}")
         return numbers
 
 

@@ -118,7 +118,7 @@ def from_pixels(image: Any) -> Source:
     try:
         image.load()
     except (OSError, ValueError, SyntaxError) as error:
-        raise DamagedSource(f"the PIL image cannot be loaded: {error}") from error
+        raise DamagedSource(f"the PIL image cannot be loaded ({error}); give the path of its file") from error
     mime = getattr(image, "get_format_mimetype", lambda: None)() or PIXELS
     name = pixels_name(image)
     source = Source(name, mime, PurePath(name).name, pixels=image)

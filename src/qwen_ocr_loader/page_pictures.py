@@ -104,7 +104,9 @@ class Pictures:
         """See ``page_image``."""
         file = self._file(source)
         if not 0 <= number < file.count:
-            raise SourceError(f"there is no page {number + 1}; it has {file.count}", source=source.name, page=number)
+            raise SourceError(
+                f"there is no page {number + 1}; give one of 1-{file.count}", source=source.name, page=number
+            )
         if isinstance(file, PDFDocument):
             return _drawn(file, source, number, dpi, longest)
         return _within(file.page(number).image().pixels(), longest)
@@ -164,7 +166,7 @@ def _rendered(document: PDFDocument, page: Any, size: Size) -> tuple[bytes, int]
     raw = pdfium()
     bitmap = raw.FPDFBitmap_CreateEx(*size, raw.FPDFBitmap_BGR, None, 0)
     if not bitmap:
-        raise DamagedSource(f"no memory for {size.width} x {size.height} pixels", source=document.name)
+        raise DamagedSource(f"no memory for {size.width} x {size.height} pixels; lower dpi=", source=document.name)
     try:
         raw.FPDFBitmap_FillRect(bitmap, 0, 0, *size, 0xFFFFFFFF)
         raw.FPDF_RenderPageBitmap(bitmap, page, 0, 0, *size, 0, raw.FPDF_ANNOT)

@@ -245,7 +245,7 @@ def _close(handle: Any, keep: bytes | None, form: _Form) -> None:
 def _open(source: Source, password: str | None) -> tuple[Any, bytes | None]:
     """A document handle, and the bytes it reads from where the source is not a file."""
     if source.path is None and not source.data:
-        raise EmptySource("the file is empty (0 bytes)", source=source.name)
+        raise EmptySource("the file is empty (0 bytes); fetch it again", source=source.name)
     handle, keep = _load(source, password)
     if not handle and password and _last_error() == pdfium().FPDF_ERR_PASSWORD:
         handle, keep = _load(source, None)  # a password for the folder's other files does no harm to this one
@@ -276,7 +276,7 @@ def _open_error(source: Source, password: str | None) -> OCRError:
     if code == raw.FPDF_ERR_SECURITY:
         return UnsupportedSource("encrypted in a way PDFium does not know; save a copy without it", source=source.name)
     if source.path is not None and source.path.exists() and source.path.stat().st_size == 0:
-        return EmptySource("the file is empty (0 bytes)", source=source.name)
+        return EmptySource("the file is empty (0 bytes); fetch it again", source=source.name)
     return DamagedSource(
         "cut off, broken or not a PDF; fetch it again, or try a repaired copy (qpdf)", source=source.name
     )

@@ -115,7 +115,9 @@ def _draw(document: PDFDocument, page: Any, number: int, size: Size) -> Any:
     raw = pdfium()
     bitmap = raw.FPDFBitmap_CreateEx(*size, raw.FPDFBitmap_Gray, None, 0)
     if not bitmap:
-        raise DamagedSource(f"no memory for {size.width} x {size.height} pixels", source=document.name, page=number)
+        raise DamagedSource(
+            f"no memory for {size.width} x {size.height} pixels; lower dpi=", source=document.name, page=number
+        )
     try:
         raw.FPDFBitmap_FillRect(bitmap, 0, 0, *size, 0xFFFFFFFF)
         raw.FPDF_RenderPageBitmap(bitmap, page, 0, 0, *size, 0, raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE)

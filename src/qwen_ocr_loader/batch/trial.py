@@ -53,7 +53,9 @@ class Trial:
             path = Path(folder, "trial.jsonl")
             lines = list(self._lines(self._urls(source) if links else self._pictures(source)))
             if not lines:
-                raise BatchError("there is no page to try: all have text of their own, or none can be read")
+                raise BatchError(
+                    "there is no page to try: all have text of their own, or none can be read; qwen-ocr read does it"
+                )
             path.write_bytes(b"".join(lines))
             file_id = yield from self._service.upload(path, f"{self._name}.jsonl")
             batch = yield from self._service.create(file_id, ENDPOINT, self._pace.window or WINDOW, self._name)
