@@ -180,6 +180,23 @@ def test_save_names_the_picture_after_the_file_and_the_page(tmp_path, monkeypatc
         assert (image.format, image.size) == ("JPEG", receipt().image.size)
 
 
+def test_the_file_that_was_read_is_not_drawn_over(tmp_path, monkeypatch):
+    receipt().image.save(tmp_path / "till.png")
+    (tmp_path / "till-1.png").symlink_to("till.png")
+    monkeypatch.chdir(tmp_path)
+    [page] = Reader(engine="fake").pages("till.png")
+    for overlay, path in (
+        (Overlay(page), "till.png"),
+        (Overlay(page), None),
+        (Overlay(page, receipt().image), "till.png"),
+        (Overlay(page.result, tmp_path / "till.png"), "till.png"),
+    ):
+        with pytest.raises(SourceError, match="would overwrite it; give another path"):
+            overlay.lines().save(path)
+    with Image.open("till.png") as image:
+        assert image.tobytes() == receipt().image.tobytes()
+
+
 def test_a_notebook_is_shown_a_png():
     with Image.open(BytesIO(Overlay(sheet())._repr_png_())) as image:
         assert image.format == "PNG"
@@ -187,5 +204,5 @@ def test_a_notebook_is_shown_a_png():
 
 def test_a_page_that_the_file_does_not_have_is_said_so(tmp_path):
     receipt().image.save(tmp_path / "till.png")
-    with pytest.raises(SourceError, match="no page 8; it has 1"):
+    with pytest.raises(SourceError, match="no page 8; the last is page 1"):
         Overlay(PageResult(7, 1, 1, "px", ""), tmp_path / "till.png")

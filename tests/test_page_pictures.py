@@ -37,7 +37,7 @@ def test_an_image_is_turned_as_exif_says_and_made_no_larger_than_asked():
 def test_each_frame_is_a_page():
     file = frames([Image.new("L", (30, 20), 10 * n) for n in range(1, 4)], "TIFF")
     assert [page_image(file, n).getpixel((1, 1)) for n in range(3)] == [10, 20, 30]
-    with pytest.raises(SourceError, match="no page 4; it has 3"):
+    with pytest.raises(SourceError, match="no page 4; the last is page 3"):
         page_image(file, 3)
 
 

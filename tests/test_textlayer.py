@@ -172,8 +172,41 @@ def test_hyphens_at_line_ends_are_kept_and_lines_stay_lines():
     assert lines(text(40, 500, "a long hyphen-") + text(40, 486, "ated word")) == ["a long hyphen-", "ated word"]
 
 
-def test_doubly_printed_text_is_taken_once():
-    assert lines(text(40, 500, "Bold") + text(40.3, 500, "Bold")) == ["Bold"]
+@pytest.mark.parametrize("left", [40, 41.8, 51.9])
+def test_doubly_printed_text_is_taken_once(left):
+    assert lines(text(left, 500, "Bold") + text(left + 0.3, 500, "Bold")) == ["Bold"]
+    apart = [text(left + shift, 500 - 20 * n, f"Line {n}") for shift in (0, 0.3) for n in range(4)]
+    assert lines("".join(apart)) == [f"Line {n}" for n in range(4)]
+
+
+def test_small_print_that_repeats_is_not_printed_twice():
+    rows = "".join(
+        text(50, 900 - 1.4 * n, "yes", size=1.2) + text(70, 900 - 1.4 * n, f"no {n}", size=1.2) for n in range(40)
+    )
+    assert sorted(lines(rows, box="0 0 1000 1000")) == sorted([*["yes"] * 40, *(f"no {n}" for n in range(40))])
+    inches = "".join(text(0.5, 9 - 0.2 * n, "0.00", size=0.14) for n in range(20))
+    assert lines(inches, box="0 0 8.5 11", entries="/UserUnit 72") == ["0.00"] * 20
+
+
+LOG = "A line that runs off the edge of the sheet because the program never wrapped it and goes on and on"
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("turned", [False, True], ids=["across", "up"])
+def test_of_a_line_that_runs_off_the_page_what_is_on_it_is_kept(rotation, turned):
+    matrix = "0 1 -1 0" if turned else "1 0 0 1"
+    data = pdf(Sheet(text(30, 30, 4 * LOG, matrix=matrix) + prose(3), entries=f"/Rotate {rotation}"))
+    (box,) = [box for box in layer(data).boxes if box.text.startswith("A line")]
+    width = (600 if turned else 400) - 30
+    assert LOG.startswith(box.text) or box.text.startswith(LOG)
+    assert len(box.text) == pytest.approx(width / 5.6, rel=0.15)  # letters of Helvetica at 12 points
+    bounds = box.quad.bounds
+    assert max(bounds.width, bounds.height) == pytest.approx(width / (600 if turned else 400), abs=0.03)
+
+
+def test_what_is_off_the_page_stays_out():
+    outside = text(-300, 300, "Printer's marks") + text(30, 700, "above it")
+    assert lines(prose(2) + outside) == lines(prose(2))
 
 
 def test_boxes_are_as_high_as_lines_not_as_ink():

@@ -80,9 +80,8 @@ class Quad(NamedTuple):
         """The upright quad around all of them; one alone is itself."""
         if len(quads) == 1:
             return quads[0]
-        boxes = [quad.bounds for quad in quads]
-        left, top = min(box.left for box in boxes), min(box.top for box in boxes)
-        return cls.from_box(left, top, max(box.right for box in boxes), max(box.bottom for box in boxes))
+        lefts, tops, rights, bottoms = zip(*(quad.bounds for quad in quads), strict=True)
+        return cls.from_box(min(lefts), min(tops), max(rights), max(bottoms))
 
     @property
     def bounds(self) -> Box:
@@ -190,8 +189,7 @@ def _between(start: Point, end: Point, part: float) -> Point:
 
 def _is_nearly_upright(quad: Quad) -> bool:
     box = quad.bounds
-    slack = box.height / 5
-    corners = Quad.from_box(*box)
+    slack, corners = box.height / 5, Quad.from_box(*box)
     return all(abs(p.x - q.x) <= slack and abs(p.y - q.y) <= slack for p, q in zip(quad, corners, strict=True))
 
 
@@ -276,9 +274,11 @@ class PageFrame:
 
     def line(self, left: float, bottom: float, right: float, top: float, turn: int = 0) -> Quad | None:
         """``quad`` of a line of text; None where the line's middle is not visible."""
-        if self.left <= (left + right) / 2 <= self.right and self.bottom <= (bottom + top) / 2 <= self.top:
-            return self.quad(left, bottom, right, top, turn)
-        return None
+        return self.quad(left, bottom, right, top, turn) if self.holds(left, bottom, right, top) else None
+
+    def holds(self, left: float, bottom: float, right: float, top: float) -> bool:
+        """Whether the middle of a rectangle of user space is visible."""
+        return self.left <= (left + right) / 2 <= self.right and self.bottom <= (bottom + top) / 2 <= self.top
 
     def strip(self, start: tuple[float, float], end: tuple[float, float], above: float, below: float) -> Quad | None:
         """The quad of a line of text from its baseline, at any angle; None where its middle is not visible.

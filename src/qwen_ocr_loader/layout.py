@@ -91,7 +91,10 @@ def text_angle(boxes: Sequence[TextBox], width: float, height: float) -> float:
         weights[round(angle / 90) % 4] += len(box.text)
     quarter = max(range(4), key=weights.__getitem__)
     skews = [(angle + 45) % 90 - 45 for angle in angles if round(angle / 90) % 4 == quarter]
-    return quarter * 90 + (median(skews) if skews else 0.0)
+    skew = median(skews) if skews else 0.0
+    along, across = (width, height) if quarter % 2 == 0 else (height, width)
+    # A strip is too low for lines that rise so much over all its length: short words only seemed to.
+    return quarter * 90 + (skew if abs(skew) <= math.degrees(math.atan2(across, along)) else 0.0)
 
 
 def _direction(box: TextBox, width: float, height: float) -> float:

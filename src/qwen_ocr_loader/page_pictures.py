@@ -105,7 +105,7 @@ class Pictures:
         file = self._file(source)
         if not 0 <= number < file.count:
             raise SourceError(
-                f"there is no page {number + 1}; give one of 1-{file.count}", source=source.name, page=number
+                f"there is no page {number + 1}; the last is page {file.count}", source=source.name, page=number
             )
         if isinstance(file, PDFDocument):
             return _drawn(file, source, number, dpi, longest)

@@ -129,10 +129,10 @@ class PDFDocument:
         self._form.draw(page, bitmap, width, height)
 
     def field_boxes(self, page: Any, frame: PageFrame) -> Iterator[TextBox]:
-        """What is filled into the form fields of a page. Call inside ``page``."""
+        """What is filled into a page, in form fields or as free text. Call inside ``page``."""
         from .formfields import field_boxes
 
-        return field_boxes(self._form.handle, page, frame) if self.has_form else iter(())
+        return field_boxes(self._form.handle, page, frame)
 
     @property
     def has_form(self) -> bool:
@@ -258,7 +258,7 @@ def _load(source: Source, password: str | None) -> tuple[Any, bytes | None]:
     raw, secret = pdfium(), password.encode() if password else None
     raw.FPDF_LoadMemDocument64(b"x", 1, None)  # PDFium's last error outlives its cause: put a known one there
     if source.path is not None:
-        return raw.FPDF_LoadDocument(str(source.path).encode() + b"\0", secret), None
+        return raw.FPDF_LoadDocument(os.fsencode(source.path) + b"\0", secret), None
     data = source.data
     return raw.FPDF_LoadMemDocument64(data, len(data), secret), data
 

@@ -121,6 +121,11 @@ class Run:
                     self.report.skipped.append(found.name)
             except OCRError as error:
                 yield Job(Origin(found.name), None, error=error)
+            except Exception as error:  # noqa: BLE001 - as with a page: the other files are to be read
+                told = f"the file cannot be read ({type(error).__name__}: {error}); leave it out"
+                damaged = DamagedSource(told, source=found.name)
+                damaged.__cause__ = error
+                yield Job(Origin(found.name), None, error=damaged)
 
     def _file(self, found: Found) -> Generator[Job]:
         options = self.options

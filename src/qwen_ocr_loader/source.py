@@ -6,6 +6,7 @@ alone. ``remember`` makes what may be good for one pass only (iterators, file ob
 
 from __future__ import annotations
 
+import mimetypes
 import os
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -147,7 +148,7 @@ class _Finder:
         except (ValueError, NotImplementedError) as error:
             yield _failing(name, SourceError(f"glob={self.glob!r} is not a pattern for files in a folder: {error}."))
             return
-        members = [p for p in members if p.is_file() and not _is_hidden(p.relative_to(folder))]
+        members = [p for p in members if _may_be_file(p) and not _is_hidden(p.relative_to(folder))]
         for path in members:
             yield Found(str(path), partial(from_path, path, str(path)), from_folder=True)
         if not members:
@@ -191,6 +192,14 @@ class _Finder:
             return
         for found in self._place(str(path)):
             yield _relabelled(found, name, metadata) if not found.from_folder else found
+
+
+def _may_be_file(path: Path) -> bool:
+    """A file, or a link to a picture or PDF that leads nowhere, which is then said."""
+    if path.is_file() or not path.is_symlink() or path.exists():
+        return path.is_file()
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    return kind == "application/pdf" or kind.startswith("image/")
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from .layout import arranged, lines_of
 from .pdf import short
 from .pdf_objects import cover, page_objects
-from .textlines import TextPage, text_boxes
+from .textlines import text_boxes
+from .textpage import TextPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -90,7 +90,7 @@ def unpacked(value: bytes | None) -> PageResult | None:
         return None
     try:
         return PageResult.from_dict(json.loads(zlib.decompress(value).decode("utf-8", "surrogatepass")))
-    except (zlib.error, ValueError, LookupError, TypeError, AttributeError):
+    except (zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
