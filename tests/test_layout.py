@@ -244,6 +244,18 @@ def test_a_turned_page_reads_as_it_was_written(degrees: float) -> None:
     assert text == compose(page, WIDTH, HEIGHT)[0]
 
 
+def test_short_words_of_a_long_strip_do_not_tilt_it() -> None:
+    wide, high, rise = 20_000, 30, math.tan(math.radians(1))
+    words = [f"Mark {n}" for n in range(10)]
+    boxes = []
+    for n, word in enumerate(words):
+        left, right = 2000 * n + 50, 2000 * n + 120
+        slanted = [(left, 5), (right, 5 + 70 * rise), (right, 25 + 70 * rise), (left, 25)]
+        boxes.append(TextBox(word, Quad.from_pixels(slanted, wide, high)))
+    text, _ = compose(boxes, wide, high)
+    assert text.split("\t") == words
+
+
 def test_hebrew_rows_and_columns_run_from_right_to_left() -> None:
     shalom = "שלום עולם וברוכים הבאים לנמל הישן שלנו"
     right = [box(f"{shalom} א{i}", 510, 100 + PITCH * i, 430) for i in range(8)]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -191,9 +192,10 @@ def test_errors_are_not_kept(cache, read):
 def test_what_is_torn_in_the_cache_is_read_again(cache, read):
     engine = Engine()
     key = read(Once([engine], TASKS, cache)).key
-    cache.put(key, packed(PageResult(0, 1, 1, "px", "x"))[:20])
-    assert not read(Once([engine], TASKS, cache)).cached
-    assert read(Once([engine], TASKS, cache)).cached
+    for torn in (packed(PageResult(0, 1, 1, "px", "x"))[:20], zlib.compress(b"[" * 100_000)):
+        cache.put(key, torn)
+        assert not read(Once([engine], TASKS, cache)).cached
+        assert read(Once([engine], TASKS, cache)).cached
 
 
 # --- without others doing the same -----------------------------------------------------------------------------------
@@ -489,7 +491,7 @@ def test_the_second_reads_what_the_first_cannot(perhaps, read):
         assert (again.cached, again.instead, again.bills) == (True, "RequestRejected", ((first, Usage(calls=2)),))
 
 
-def test_who_can_read_nothing_more_is_asked_once_a_run(perhaps, read):
+def test_who_can_read_nothing_more_is_asked_once_a_run(perhaps, read, caplog):
     for kind in (MissingKey, AccountProblem):
         first, second = Engine(lambda _, kind=kind: kind("no luck"), called=kind.__name__), Engine(called="second")
         once = Once([first, second], TASKS, perhaps)
@@ -498,6 +500,8 @@ def test_who_can_read_nothing_more_is_asked_once_a_run(perhaps, read):
             assert reading.instead == kind.__name__
             assert [engine for engine, _ in reading.bills] in ([second], [])
         assert first.calls == [0]
+        told = f"{kind.__name__} reads no page of this run, the next engine does: no luck"
+        assert [record.getMessage() for record in caplog.records].count(told) == 1
         alone = Once([first], TASKS, perhaps)
         said = [read(alone, scan(page), digests=(f"{page:064x}",)).error for page in range(3)]
         assert [str(error) for error in said] == ["no luck"] * 3

@@ -116,6 +116,8 @@ def test_the_environments_key_goes_where_it_is_meant_to_go(url, sent, monkeypatc
     else:
         with pytest.raises(MissingKey, match=r"is no address of DashScope's.*api_key=.*DASHSCOPE_COMPATIBLE_BASE_URL"):
             OpenAIEngine(base_url=url).headers()
+        with pytest.raises(MissingKey, match=r"is no address of DashScope's"):
+            OpenAIEngine(base_url=url)._storage()
     assert OpenAIEngine(base_url=url, api_key="sk-own").headers()["Authorization"] == "Bearer sk-own"
 
 

@@ -18,6 +18,9 @@ from langchain_core.documents.base import Blob
 from PIL import Image
 
 import draw_images as draw
+from draw_pdfs import Sheet, text
+from draw_pdfs import pdf as drawn
+from qwen_ocr_loader import Reader
 from qwen_ocr_loader.download import Download
 from qwen_ocr_loader.errors import (
     DamagedSource,
@@ -28,6 +31,7 @@ from qwen_ocr_loader.errors import (
     SourceTooLarge,
     UnsupportedSource,
 )
+from qwen_ocr_loader.pages import open_pages
 from qwen_ocr_loader.source import Found, Source, find, remember
 
 PNG = draw.encoded(draw.marked(), "PNG")
@@ -131,6 +135,38 @@ def test_links_in_a_circle_end(folder):
     assert "link.png" in relative
     assert "self.png" not in relative
     assert len(relative) == 7
+
+
+def test_a_link_to_a_document_that_is_not_there_is_said(folder):
+    (folder / "contract.pdf").symlink_to("/nowhere/contract.pdf")
+    (folder / "current").symlink_to("/nowhere/at/all")  # of no document
+    found = {found.name: found for found in find(folder)}
+    assert str(folder / "current") not in found
+    with pytest.raises(SourceError, match="No such file"):
+        found[str(folder / "contract.pdf")].open()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+def test_a_name_that_is_no_text_costs_no_other_file(tmp_path):
+    for name in (b"a.pdf", b"b\xff.pdf", b"c.pdf"):
+        (tmp_path / os.fsdecode(name)).write_bytes(drawn(Sheet(text(40, 500, "Some words of its own"))))
+    reader = Reader(engine="fake", on_error="skip")
+    assert [page.text for page in reader.read(tmp_path)] == ["Some words of its own"] * 3
+    assert reader.report.failures == []
+
+
+def test_whatever_a_library_raises_costs_its_file_only(folder, monkeypatch):
+    def refuse(source, **options):
+        if source.file_name == "b.png":
+            raise MemoryError("it is too odd")
+        return open_pages(source, **options)
+
+    monkeypatch.setattr("qwen_ocr_loader.run.open_pages", refuse)
+    reader = Reader(engine="fake", on_error="skip")
+    others = [page.origin.file_name for page in reader.pages(folder)]
+    (failure,) = [failure for failure in reader.report.failures if failure.source.endswith("b.png")]
+    assert others
+    assert str(failure.error).endswith("the file cannot be read (MemoryError: it is too odd); leave it out")
 
 
 def test_hidden_folder_named_by_the_user_is_read(folder):

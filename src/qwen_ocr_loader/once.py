@@ -284,6 +284,8 @@ class Once:
     def _ours(self, error: Exception, engine: Engine) -> OCRError:
         """The error as one of ours; an engine that will fare no better with the next page is asked no more."""
         if isinstance(error, HOPELESS):
+            if id(engine) not in self._given_up and engine is not self.engines[-1]:
+                logger.warning("%s reads no page of this run, the next engine does: %s", engine.name, error)
             given_up = self._given_up[id(engine)] = copy(error)
             given_up.usage = None
         if isinstance(error, OCRError):

@@ -196,10 +196,14 @@ class _Finder:
 
 def _may_be_file(path: Path) -> bool:
     """A file, or a link to a picture or PDF that leads nowhere, which is then said."""
-    if path.is_file() or not path.is_symlink() or path.exists():
-        return path.is_file()
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    return kind == "application/pdf" or kind.startswith("image/")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        kind = mimetypes.guess_type(path.name)[0] or ""
+        return kind == "application/pdf" or kind.startswith("image/")
+    except OSError:  # links in a circle
+        return False
+    return path.is_file()
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

@@ -326,7 +326,8 @@ class OpenAIEngine(CloudEngine):
     def _storage(self) -> Storage | None:
         if not self.is_dashscope or self.region not in UPLOAD_REGIONS:
             return None
-        return storage(self.url().partition(COMPATIBLE_MODE)[0] + "/api/v1", native_headers(self.api_key), self)
+        headers = native_headers(Secret(self._dashscope_key()))
+        return storage(self.url().partition(COMPATIBLE_MODE)[0] + "/api/v1", headers, self)
 
     def _published_urls(self) -> Sequence[str]:
         return [region.compatible_url for region in REGIONS.values()]
