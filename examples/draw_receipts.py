@@ -13,6 +13,7 @@ import random
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from time import gmtime
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
@@ -24,6 +25,7 @@ FACES = {
     "chinese": "droid/DroidSansFallbackFull.ttf",
 }
 WIDTH, MARGIN, STEP = 640, 44, 42
+UNDATED = {"creationDate": gmtime(0), "modDate": gmtime(0)}  # the same file whenever it is drawn
 
 BAKERY = """
 # Harbour Bakery Ltd
@@ -216,7 +218,7 @@ def main() -> None:
     sideways.save(FOLDER / "07_ferry_turned.jpg", quality=70)
     _photographed(_paper(DINER)).save(FOLDER / "08_inn_photo.jpg", quality=70)
     first, second = (_paper(page) for page in HOTEL)
-    first.save(FOLDER / "09_hotel_two_pages.pdf", save_all=True, append_images=[second], resolution=110)
+    first.save(FOLDER / "09_hotel_two_pages.pdf", save_all=True, append_images=[second], resolution=110, **UNDATED)
 
 
 @cache
