@@ -7,6 +7,8 @@ import re
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -18,13 +20,15 @@ from draw_pdfs import Sheet, encrypted, pdf, prose
 from http_server import LocalServer
 from qwen_ocr_loader import DashScopeEngine, Download, FakeEngine, Field, Line, PageResult, Quad
 from qwen_ocr_loader.agent_tool import BEGIN, END, DocumentTool, Refused
+from qwen_ocr_loader.agent_tool.reach import Reach
 from qwen_ocr_loader.cache.recent import RecentPages
 from qwen_ocr_loader.citations import locate
-from qwen_ocr_loader.errors import KeyRejected, ServiceFailed
+from qwen_ocr_loader.errors import KeyRejected, ServiceFailed, SourceError
 from qwen_ocr_loader.highlight import highlight
 from qwen_ocr_loader.langchain import QwenOCRLoader
 from qwen_ocr_loader.langchain import ocr_document as for_langchain
 from qwen_ocr_loader.llama_index import ocr_document as for_llama_index
+from qwen_ocr_loader.reader import Reader
 
 ROW = re.compile(r"(\d+) \[([\d,]*)\] (.*)")
 
@@ -179,6 +183,92 @@ def test_a_long_way_of_naming_pages_stays_short_enough_to_be_asked_again(inbox):
     assert len(re.search('pages="(.*?)"', answer.text)[1]) <= 200
 
 
+# --- fields that are many or long ---
+
+FIELD = re.compile(r"field (.*?) \[[\d,]*\] (.*)")
+
+
+def with_fields(inbox, values, text="The body", **settings):
+    page = PageResult(0, 1, 1, "px", text, fields={name: Field(value) for name, value in values.items()})
+    schema = dict.fromkeys(values, "") or "all"
+    return DocumentTool.of({"root": inbox, "engine": FakeEngine({0: page}), "fields": schema, **settings})
+
+
+def told(answers):
+    """The fields and the text of all answers, their parts put together again."""
+    values, text = {}, ""
+    for row in [row for answer in answers for row in answer.text.split("\n")]:
+        if found := FIELD.fullmatch(row):
+            values[found[1]] = values.get(found[1], "") + found[2]
+        elif found := ROW.fullmatch(row):
+            text += found[3]
+    return values, text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {f"name {n}": "v" * 500 for n in range(30)},
+        {"n": "w" * 5_000 + "END"},
+        {f"long {n}": "v" * 500 for n in range(21)} | {f"short {n}": "w" for n in range(60)},
+        {f"empty {n}": "" for n in range(900)} | {"n": "w" * 40_000},
+    ],
+)
+def test_every_field_is_reached_and_the_first_answer_has_a_line(inbox, values):
+    answers = follow(with_fields(inbox, values), "three.tiff", "1")
+    assert told(answers) == (values, "The body")
+    assert "1 [] The body" in answers[0].text
+    assert max(len(answer.text) for answer in answers) <= 12_000
+
+
+def test_fields_below_the_lines_are_announced_and_can_be_had_alone(inbox):
+    tool = with_fields(inbox, {"a": "1", "b": "w" * 9_000, "c": "2"}, "x\n" * 5_000)
+    text = tool.read({"file": "three.tiff"}).text
+    found = re.search(r'--- 1 of 3 fields stand below .* pages="(1)", start=(\d+) ---\n1 \[\] x\n', text)
+    assert told([tool.read({"file": "three.tiff", "pages": "1"})])[0] == {"a": "1", "c": "2"}
+    alone = tool.read({"file": "three.tiff", "pages": found[1], "start": int(found[2])})
+    assert told([alone]) == ({"b": "w" * 9_000}, "")
+    assert alone.text.endswith("Nothing of what was asked for is left out.")
+
+
+def test_a_long_name_is_seen_to_be_cut(inbox):
+    assert f"field {'n' * 200}… [] 1\n" in with_fields(inbox, {"n" * 5_000: "1"}).read({"file": "three.tiff"}).text
+
+
+def test_a_page_of_which_no_line_has_room_is_left_to_the_next_answer(inbox):
+    fields = {"f": Field("v" * 900)}
+    pages = {0: "x" * 1_900, 1: PageResult(1, 1, 1, "px", "y" * 900, fields=fields), 2: "last"}
+    tool = DocumentTool.of({"root": inbox, "engine": FakeEngine(pages), "fields": {"f": ""}, "max_chars": 4_000})
+    first, second = follow(tool, "three.tiff")
+    assert "page 2 of 3" not in first.text
+    assert len(first.records) == 1
+    assert "Left out: page 2 and 1 page after it. To go on" in first.text
+    assert told([second]) == ({"f": "v" * 900}, "y" * 900 + "last")
+
+
+def test_where_failures_take_all_the_room_the_other_pages_can_still_be_asked_for(inbox):
+    frames = [Image.new("L", (60, 40), 200 + n) for n in range(7)]
+    frames[0].save(inbox / "seven.tiff", save_all=True, append_images=frames[1:])
+    engine = FakeEngine(dict.fromkeys(range(6), ServiceFailed("down " * 200)))
+    tool = DocumentTool.of({"root": inbox, "engine": engine, "max_pages": 7, "max_chars": 4_000})
+    answers = follow(tool, "seven.tiff")
+    assert [record.metadata["page"] for answer in answers for record in answer.records] == [6]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.lists(st.one_of(st.integers(0, 40), st.integers(200, 6_000)), max_size=40),
+    lines=st.lists(st.one_of(st.integers(1, 80), st.integers(500, 3_000)), max_size=12),
+    most=st.integers(4_000, 9_000),
+)
+def test_whatever_the_sizes_nothing_is_lost_and_the_bound_holds(inbox, sizes, lines, most):
+    values = {f"f{n}": (f"{n}:" + "v" * size)[:size] for n, size in enumerate(sizes)}
+    text = "\n".join("x" * size for size in lines)
+    answers = follow(with_fields(inbox, values, text, max_chars=most), "three.tiff", "1", limit=200)
+    assert told(answers) == (values, text.replace("\n", ""))
+    assert max(len(answer.text) for answer in answers) <= most
+
+
 # --- how far it reaches ---
 
 
@@ -239,6 +329,39 @@ def test_a_private_address_is_fetched_only_where_the_operator_says_so(inbox):
         assert len(server.exchanges) == 1
 
 
+class Swapping(Reach):
+    """Somebody exchanges what was just looked at."""
+
+    def _path(self, file):
+        path = super()._path(file)
+        there = path if path.parent == self.root else path.parent
+        there.rename(there.with_name("moved"))
+        there.symlink_to(self.root.parent / ("secret.pdf" if there == path else "secrets"))
+        return path
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="no opening relative to a folder here")
+@pytest.mark.parametrize("file", ["book.pdf", "sub/book.pdf"])
+def test_a_link_that_is_swapped_in_meanwhile_leads_nowhere(inbox, file):
+    for folder in (inbox / "sub", inbox.parent / "secrets"):
+        folder.mkdir()
+        (folder / "book.pdf").write_bytes((inbox.parent / "secret.pdf").read_bytes())
+    with pytest.raises(Refused, match="cannot be read") as refused:
+        DocumentTool(Reader(engine="fake"), Swapping.under(inbox, urls=False), 5, 12_000).read({"file": file})
+    assert str(inbox) not in str(refused.value)
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="no opening relative to a folder here")
+def test_what_was_looked_at_is_what_is_read(inbox):
+    source = Reach.under(inbox, urls=False).place("book.pdf")
+    (inbox / "book.pdf").unlink()
+    (inbox / "book.pdf").symlink_to(inbox.parent / "secret.pdf")
+    assert len(list(Reader(engine="fake").read(source))) == 7
+    (inbox / "empty.pdf").touch()
+    with pytest.raises(SourceError, match="no bytes"):
+        Reach.under(inbox, urls=False).place("empty.pdf")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_or_a_folder_is_no_document_but_names_are_given(inbox):
     os.mkfifo(inbox / "pipe.pdf")
@@ -286,6 +409,7 @@ def test_where_no_page_can_be_read_the_error_is_the_answer(inbox):
     [
         *({}, {"file": ""}, {"file": "x" * 2000}, {"file": None}, {"file": "three.tiff", "page": 1}),
         *({"file": "three.tiff", "start": -1}, {"file": "three.tiff", "start": "x"}),
+        {"file": "three.tiff", "start": 10**3000},
         {"file": "three.tiff", "pages": "1," * 200},
     ],
 )

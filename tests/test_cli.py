@@ -14,6 +14,7 @@ from qwen_ocr_loader.cli import _parser, main
 from qwen_ocr_loader.cli_pages import tell
 from qwen_ocr_loader.errors import DamagedSource, UnsupportedTask
 from qwen_ocr_loader.options import Options
+from qwen_ocr_loader.page_pictures import Pictures
 from qwen_ocr_loader.report import Report
 
 README = Path(__file__).parent.parent / "README.md"
@@ -216,3 +217,58 @@ def test_a_page_that_was_cut_off_is_told(capsys):
     report = Report(pages=3, cut_off=[("a.pdf", 1)])
     assert tell(report) == 0
     assert capsys.readouterr().err == "cut off, so there may be more on it: a.pdf, page 2\n"
+
+
+def test_a_review_without_fields_is_a_usage_error(tiff, capsys):
+    with pytest.raises(SystemExit):
+        main(["read", str(tiff), "-e", "fake", "--review"])
+    assert "--review lists fields that a person should look at; give --fields too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["scan.tiff", "inbox"])
+def test_documents_are_no_cache(given, tiff, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inbox").mkdir()
+    for place in ("scan.tiff", "inbox/scan.tiff"):
+        (tmp_path / place).write_bytes(tiff.read_bytes())
+    with pytest.raises(SystemExit):
+        main(["read", "--cache", given, str(tiff), "-e", "fake"])
+    assert f"--cache {given}: that is no cache; put --cache last" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["scan.tiff"]
+    assert main(["read", "--cache", "pages", str(tiff), "-e", "fake"]) == 0
+    assert main(["read", "--cache", "pages", str(tiff), "-e", "fake"]) == 0
+
+
+def test_a_folder_without_documents_is_said(tmp_path, capsys, caplog):
+    (tmp_path / "notes.txt").write_text("hello")
+    assert main(["read", str(tmp_path), "-e", "fake"]) == 0
+    assert capsys.readouterr().out == ""
+    assert "nothing is read: 1 of the files are no images or PDFs" in caplog.text
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="Linux has a disk that is always full")
+def test_a_full_disk_is_no_traceback(tiff):
+    command = [sys.executable, "-m", "qwen_ocr_loader.cli", "read", str(tiff), "-e", "fake"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "qwen-ocr: [Errno 28] No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_whose_file_has_changed_costs_no_other_drawing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("L", (60, 40), 200).save(tmp_path / name)
+    pictures_of = Pictures.of
+
+    def of(self, page):
+        if page.origin.file_name == "b.png":
+            raise DamagedSource("it has changed")
+        return pictures_of(self, page)
+
+    monkeypatch.setattr(Pictures, "of", of)
+    assert main(["draw", "a.png", "b.png", "c.png", "-e", "fake"]) == DamagedSource.exit_code
+    said = capsys.readouterr()
+    assert said.out.split() == ["boxes/a-1.png", "boxes/c-1.png"]
+    assert "it has changed" in said.err

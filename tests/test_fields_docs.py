@@ -15,8 +15,8 @@ def test_the_example_runs():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Seller None None ('not on the page, and the model needs it',)" in done.stdout
-    assert "receipt.jpg None" in done.stdout
+    assert done.stdout.startswith("seller='HARBOUR & PINE' day=datetime.date(2026, 10, 17) items=[Item(")
+    assert "receipt.jpg seller='HARBOUR & PINE'" in done.stdout
 
 
 def test_the_problems_are_the_codes():

@@ -1,5 +1,7 @@
 """Fields of several pages as those of their file."""
 
+import pytest
+
 from qwen_ocr_loader import Field, Quad
 from qwen_ocr_loader.fields.merging import merged_fields
 from qwen_ocr_loader.results import Place
@@ -21,6 +23,43 @@ def test_the_first_page_with_a_sound_value_wins():
 def test_pages_that_differ_are_a_problem_that_names_both():
     assert of(Field("12.00"), Field("13.00", page=4)).problems == ('page 1 has "12.00", page 5 "13.00"',)
     assert of(Field("ACME Ltd."), Field("Acme  Ltd", page=1)).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("(50.00)", "50.00"),
+        ("50.00-", "50.00"),
+        ("-$50", "$50"),
+        ("$5.00", "€5.00"),
+        ("US$5", "HK$5"),
+        ("5 %", "$5"),
+        ("12.50", "1,250"),
+        ("1,234", "1.234"),
+        ("1,234", "(1,234)"),
+        ("007", "7"),
+    ],
+)
+def test_amounts_that_differ_in_sign_currency_or_number_are_a_problem(one, other):
+    for first, second in ((one, other), (other, one)):
+        assert of(Field(first), Field(second, page=1)).problems == (f'page 1 has "{first}", page 2 "{second}"',)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("(50.00)", "-50.00"),
+        ("$5.00", "5.00"),
+        ("RM 5.00", "5.00"),
+        ("$1,234", "1,234"),
+        ("1,234.50", "1.234,50"),
+        ("1234.50", "1 234,50 €"),
+        ("１２．５０", "12.50"),
+        ("1,234", "1,234"),
+    ],
+)
+def test_one_amount_written_in_two_ways_is_none(one, other):
+    assert of(Field(one), Field(other, page=1)).problems == of(Field(other), Field(one, page=1)).problems == ()
 
 
 def test_lists_go_on_and_their_places_move():

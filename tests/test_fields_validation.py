@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Annotated, Literal, Optional
 
 import pytest
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, model_validator
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, RootModel, model_validator
 from pydantic import Field as F
 
 from qwen_ocr_loader import Field, Reader
@@ -82,6 +82,18 @@ class Either(BaseModel):
     a: Item | Deep
 
 
+class Mixed(BaseModel):
+    a: list[tuple[Decimal, str] | None]
+
+
+class Items(RootModel[list[Item]]):
+    pass
+
+
+class OfItems(BaseModel):
+    a: Items
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
@@ -91,6 +103,9 @@ class Either(BaseModel):
         (ByPath, "a path as its alias"),
         (Lists, r"fields\['a'\] is a list of lists"),
         (Either, "one of several"),
+        (Mixed, r"fields\['a'\]\[0\] is a tuple of several types; make it a model"),
+        (Items, "fields is Items, a RootModel.*; pass a BaseModel that has it as one of its fields"),
+        (OfItems, r"fields\['a'\] is Items, a RootModel.*; write the type of that value there"),
         (int, "class of a pydantic model"),
     ],
 )
@@ -128,6 +143,19 @@ def test_printed_values_become_typed_ones():
             "notes": ["thank you"],
         }
     )
+
+
+class Sizes(BaseModel):
+    pair: tuple[Decimal, Decimal]
+    more: tuple[int, ...] = ()
+    words: tuple = ()
+
+
+def test_a_tuple_of_one_type_is_a_list():
+    assert schema_of(Sizes) == {"pair": ["a number, as printed"], "more": ["a number, as printed"], "words": [""]}
+    sizes, problems = filled({"pair": ["1.5", "1,200.50"], "more": ["1,200"], "words": ["a"]}, Sizes)
+    assert problems == {}
+    assert sizes == Sizes(pair=(Decimal("1.5"), Decimal("1200.50")), more=(1200,), words=("a",))
 
 
 def test_values_stay_as_printed():

@@ -114,6 +114,7 @@ ROWS = [
     "tables.slanet",
     "tables.local",
     "formfields",
+    "textpage",
     "textlines",
     "textlayer",
     "user_units",

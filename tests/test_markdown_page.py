@@ -176,6 +176,25 @@ def test_spans_hold_whatever_the_text(text, text_format, data):
     assert holds(as_markdown(PageResult(0, 1, 1, "px", text, text_format, lines)))
 
 
+PARTS = st.sampled_from(
+    ["<tr>", "<tr><td>", "<td>", "</td>", "</tr>", "<caption>", "</caption>", "<tbody>", "<br>", ""]
+)
+
+
+@given(st.lists(st.tuples(PARTS, PARTS), min_size=1, max_size=12), st.sampled_from(["html", "markdown", "latex"]))
+def test_lines_in_and_around_a_tables_cells_keep_their_boxes(parts, text_format):
+    text, lines = "<table>", []
+    for number, (first, second) in enumerate(parts):
+        word = f"w{number:02}q"
+        text += first + second
+        quad = Quad.from_box(0, number / 20, 1, number / 20 + 0.01)
+        lines.append(Line(word, len(text), len(text) + len(word), quad))
+        text += word
+    shown = as_markdown(PageResult(0, 1, 1, "px", f"{text}</table>", text_format, tuple(lines)))
+    assert holds(shown)
+    assert [(line.text, line.quad) for line in shown.lines] == [(line.text, line.quad) for line in lines]
+
+
 def test_ten_thousand_lines_take_no_time():
     rows = [(f"line {n} of a list • of things", n / 10_001, 1 / 20_000) for n in range(10_000)]
     boxes = [TextBox(text, Quad.from_box(0.1, top, 0.9, top + high)) for text, top, high in rows]

@@ -83,6 +83,67 @@ def test_print_keeps_its_line_breaks_and_escapes_only_what_markdown_would_take_f
     ]
 
 
+PIPES = "| A |\n| --- |\n| 1 |"
+IN_TABLE = "<tr><th>A</th></tr><tr><td>1</td></tr>"
+
+
+@pytest.mark.parametrize("text_format", ["html", "markdown", "latex"])
+def test_a_caption_stands_over_its_table_and_other_words_around_it(text_format):
+    said = f"Before\n\n<table><caption>Table 1: Sales<br>in EUR</caption>{IN_TABLE}Source: us</table>\n\nAfter"
+    parts = ["Before", "Table 1: Sales  \nin EUR", PIPES, "Source: us", "After"]
+    assert to_markdown(said, text_format) == "\n\n".join(parts)
+
+
+def test_words_around_a_table_are_no_markup():
+    said = f"<table><caption># 5 &lt;b></caption>{IN_TABLE}&gt; *a*</table>"
+    assert to_markdown(said, "html") == f"\\# 5 \\<b>\n\n{PIPES}\n\n\\> \\*a*"
+
+
+def test_a_tag_printed_in_a_table_in_latex_is_none_in_markdown():
+    said = "<table><caption>A &lt;b></caption><tr><td>&lt;script>x</td><td>**b** $a<b$ 5\\%</td></tr></table>"
+    shown = "A \\<b>\n\n| \\<script>x | **b** $a<b$ 5\\% |\n| --- | --- |"
+    assert to_markdown(said, "latex") == shown
+
+
+def test_a_table_cut_off_has_its_caption():
+    assert to_markdown(f"<table><caption>T</caption>{IN_TABLE}<tr><td>2", "html") == f"T\n\n{PIPES}"
+    assert to_markdown("<table><caption>T</caption><tr><td>2", "html") == "T"
+    assert to_markdown("<table><caption>T</caption></table> after", "html") == "T\n\nafter"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "<p>first</p><p>HTML uses <title> for the title.</p><p>second</p>",
+            "first\n\nHTML uses \\<title> for the title.\n\nsecond",
+        ),
+        ("<p>a <title> b</p><head><title>T</title></head><p>c</p>", "a \\<title> b\n\nc"),
+        ("a <style> b <b>c</b>", "a \\<style> b **c**"),
+        ("a <template>b", "a \\<template>b"),
+        ("a <iframe src=x> b", "a b"),
+        ("a <script src='x'> b </style> c", "a b c"),
+        ("a <textarea> b <plaintext> c <b>d</b>", "a b c **d**"),
+        ("a <script>if (x<y) {}</script> b <svg><title>t</title><text>u</text></svg> c", "a b c"),
+        ("a <svg>b <title>c</svg> d</title> e", "a e"),
+        (
+            "<p>Mail <joe@example.com></p><p>of <John Doe> </joe></p>",
+            "Mail \\<joe@example.com>\n\nof \\<John Doe> \\</joe>",
+        ),
+        ("Mail <joe@example.com", "Mail \\<joe@example.com"),
+        ("<!DOCTYPE html><?xml version='1'?><p>run <?php x ?></p><sp", "run \\<?php x ?>"),
+        ("<math><mi>x</mi></math> <CENTER>y</CENTER>", "x\n\ny"),
+    ],
+)
+def test_html_that_never_closes_hides_nothing_and_what_is_no_tag_is_print(said, shown):
+    assert to_markdown(said, "html") == shown
+
+
+def test_a_small_reply_with_merged_cells_stays_small():
+    said = f"<table><tr><td colspan=1000 rowspan=0>{'word ' * 200}</td></tr>{'<tr>' * 49}</table>"
+    assert len(to_markdown(said, "html")) < 200_000
+
+
 # --- whatever comes --------------------------------------------------------------------------------------------------
 
 WORD = st.integers(0, 10**6).map("w{}q".format)
@@ -136,6 +197,21 @@ def test_no_text_is_too_odd(text, text_format):
     assert "\x01" not in to_markdown(text, text_format)
 
 
+TABLE_MARKS = st.sampled_from(
+    [
+        *("<tr>", "</tr>", "<td>", "</td>", "<th colspan=2>", "<caption>", "</caption>", "<thead>", "</tbody>", "<br>"),
+        *("<p>", "<b>", "</b>", "<title>", "<style>", "<iframe>", "<svg>", "<textarea>", "<!--", "<", "</table"),
+    ]
+)
+
+
+@given(st.lists(st.one_of(WORD, TABLE_MARKS), max_size=30), st.sampled_from(["html", "markdown"]))
+def test_a_table_never_loses_a_word(soup, text_format):
+    text = f"<table>{' '.join(soup)}</table>"
+    shown = to_markdown(text, text_format)
+    assert [word for word in re.findall(r"w\d+q", text) if word not in shown] == []
+
+
 LINE = st.lists(WORD, min_size=1, max_size=6).map(" ".join)
 BLOCK = st.one_of(
     LINE,
@@ -179,7 +255,19 @@ NASTY = [
         "*a",
         "    ",
     ),
-    *("<b>", "<ul><li>", "<a href='", "<!--", "<![", "<pre>", "<", "\\begin{table}\\begin{verbatim}", "| a |\n|---|\n"),
+    *(
+        "<b>",
+        "<ul><li>",
+        "<a href='",
+        "<!--",
+        "<![",
+        "<pre>",
+        "<",
+        "<title>",
+        "<svg><a b='<'>",
+        "\\begin{table}\\begin{verbatim}",
+        "| a |\n|---|\n",
+    ),
 ]
 
 

@@ -1,5 +1,6 @@
 """What runs on a Ray cluster, run here without one: rows, ids, options."""
 
+import os
 import pickle
 
 import numpy as np
@@ -18,9 +19,16 @@ ray = pytest.importorskip("ray", reason="pip install 'qwen-ocr-loader[ray]'")
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from qwen_ocr_loader.ray import ClusterLimiter, ListPages, ReadPages, done_pages, page_schema  # noqa: E402
+from qwen_ocr_loader.ray import (  # noqa: E402
+    ClusterLimiter,
+    ListPages,
+    ReadPages,
+    done_pages,
+    page_schema,
+    read_documents,
+)
 from qwen_ocr_loader.ray.dataset import cpus_each  # noqa: E402
-from qwen_ocr_loader.ray.listing import PAGES, WHOLE_FILE, File, list_files  # noqa: E402
+from qwen_ocr_loader.ray.listing import PAGES, WHOLE_FILE, File, as_column, as_place, list_files  # noqa: E402
 from qwen_ocr_loader.ray.settings import (  # noqa: E402
     TOKENS_A_CALL,
     as_arguments,
@@ -172,6 +180,40 @@ def test_a_file_is_opened_once_for_many_batches(folder):
     assert opened == ["/ray/pages.tiff"]
 
 
+def test_names_that_are_not_utf8_are_read_like_the_others_and_stop_nothing(tmp_path):
+    good, torn = (tmp_path / os.fsdecode(name) for name in (b"b\xff.png", b"c%41\xff.png"))
+    try:
+        good.write_bytes(marked_png(9))
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    torn.write_bytes(marked_png(9)[:40])
+    (tmp_path / "a.png").write_bytes(marked_png(9))
+    rows = read(tmp_path, engine="fake")
+    assert [(row["source"], row["text"]) for row in rows] == [
+        (str(tmp_path / "a.png"), "Page 1"),
+        (str(tmp_path / "b.png"), "Page 1"),
+        (str(tmp_path / "c%41.png"), ""),
+    ]
+    assert [bool(row["error"]) for row in rows] == [False, False, True]
+    assert [row["text"] for row in read(good, engine="fake")] == ["Page 1"]
+    assert pa.array(files(tmp_path, engine="fake")["source"], pa.string()).null_count == 0
+    assert ReadPages(engine="fake")({"source": str(good)})[0]["text"] == "Page 1"
+
+
+@pytest.mark.parametrize(
+    "place", ["/a/b c%.pdf", "/a/\udcff%41 日.pdf", "b\udcff", "file:///a/b%20c.pdf", "s3://a/%FF"]
+)
+def test_a_place_can_stand_in_a_column_and_is_found_again(place):
+    column = as_column(place)
+    assert pa.array([column], pa.string()).to_pylist() == [column]
+    assert as_place(column) == place
+    assert (column == place) == ("\udcff" not in place)
+
+
+def test_a_place_that_nothing_can_be_at_stands_in_a_column_too():
+    assert as_column("/a/\ud800.pdf") == "/a/.pdf"
+
+
 def test_file_systems_of_pyarrow_are_taken(folder):
     from pyarrow.fs import LocalFileSystem
 
@@ -198,6 +240,16 @@ def test_pages_of_an_earlier_run_are_left_out_and_failed_ones_are_not(folder, tm
     left = listed(folder, engine=broken, done=done_pages(done))
     assert list(left["page"]) == [2, WHOLE_FILE]
     assert len(listed(folder, engine="fake", dpi=100, done=done_pages(done))["page"]) == 9  # made in another way
+
+
+def test_pages_read_together_cannot_be_left_out_one_by_one(server, folder, tmp_path):
+    options = {"engine": engine_for(server), "task": "text_recognition", "pages_per_call": 2}
+    with pytest.raises(ValueError, match="pages_per_call=2 makes one row of several; leave one of them out"):
+        ListPages(pa.array([], pa.string()), **options)
+    with pytest.raises(ValueError, match="done= goes by single pages"):
+        read_documents(folder, done=tmp_path, **options)
+    ListPages(None, **options)
+    ListPages(pa.array([], pa.string()), **{**options, "pages_per_call": 1})
 
 
 def test_parquet_goes_into_a_vector_store_as_it_is(folder, tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qwen_ocr_loader import Table
 from qwen_ocr_loader.errors import MissingDependency
 from qwen_ocr_loader.tables import find_tables, html_tables, to_csv, to_html, to_markdown
-from qwen_ocr_loader.tables.cells import MOST_PLACES, MOST_REPEATED
+from qwen_ocr_loader.tables.cells import MOST_LETTERS, MOST_PLACES, MOST_REPEATED
 
 
 def rows(text: str) -> list[list[str]]:
@@ -107,6 +107,29 @@ def test_spans_cannot_blow_up():
     assert sum(map(len, many.table.rows)) < MOST_REPEATED + MOST_PLACES
 
 
+def test_a_long_merged_cell_stands_once_where_its_text_would_fill_megabytes():
+    long, short = "word " * 200, "<td>a</td>"
+    (found,) = html_tables(f"<table><tr><td colspan=1000 rowspan=0>{long}</td></tr>{'<tr>' * 49}</table>")
+    (first, *others) = [cell for row in found.table.rows for cell in row]
+    assert (first, set(others), len(others)) == (long.strip(), {""}, 49_999)
+    (found,) = html_tables(f"<table><tr><td rowspan=0>{long}</td></tr>{f'<tr>{short}</tr>' * 900}</table>")
+    assert {row[0] for row in found.table.rows} == {long.strip()}
+    assert found.table.rows[1:] == ((long.strip(), "a"),) * 900
+
+
+def test_all_merged_cells_of_a_table_share_what_they_may_repeat():
+    row = f"<tr><td colspan=800>{'x' * 500}</td></tr>"
+    (found,) = html_tables(f"<table>{row * 20}</table>")
+    letters = sum(len(cell) for row in found.table.rows for cell in row)
+    assert MOST_LETTERS / 2 < letters <= MOST_LETTERS + 20 * 500
+    assert {row[0] for row in found.table.rows} == {"x" * 500}
+
+
+def test_merged_cells_within_one_another_cannot_blow_up():
+    (found,) = html_tables("<table><tr><td colspan=2>" * 22 + "x" + "</td></tr></table>" * 22)
+    assert sum(map(len, found.table.rows[0])) < 3 * MOST_LETTERS
+
+
 def test_one_long_row_does_not_lengthen_thousands_of_others():
     (found,) = html_tables("<table><tr>" + "<td>a" * 5000 + "<tr><td>b" * 5000 + "</table>")
     assert [len(row) for row in found.table.rows] == [5000] + [1] * 5000
@@ -173,6 +196,28 @@ def test_a_table_as_a_dataframe():
     assert list(frame.columns) == ["Item", "Price"]
     assert frame.to_numpy().tolist() == [["Bolt", "0.20"], ["Nut", ""]]
     assert isinstance(Table("", ()).to_dataframe(), pd.DataFrame)
+
+
+RAGGED = f"<table><tr><td>Head</td></tr><tr>{'<td>c</td>' * 900}</tr>{'<tr><td>a</td></tr>' * 600}</table>"
+
+
+def test_a_dataframe_of_rows_of_several_lengths_is_as_wide_as_the_longest():
+    pytest.importorskip("pandas")
+    (found,) = html_tables(RAGGED)
+    assert {len(row) for row in found.table.rows} == {1, 900}
+    frame = found.table.to_dataframe()
+    assert list(frame.columns) == ["Head", *[""] * 899]
+    assert frame.to_numpy().tolist() == [["c"] * 900, *[["a", *[""] * 899]] * 600]
+    assert Table("", ((), ("a",))).to_dataframe().to_numpy().tolist() == [["a"]]
+
+
+def test_a_header_in_markdown_is_as_long_as_the_longest_row():
+    (found,) = html_tables(RAGGED)
+    header, rule, longest, *others = found.table.to_markdown().split("\n")
+    assert (header.count("|"), rule.count("---"), longest.count("c")) == (901, 900, 900)
+    assert others == ["| a |"] * 600
+    assert to_markdown(((), ("a",))) == "|  |\n| --- |\n| a |"
+    assert to_markdown(((),)) == ""
 
 
 def test_without_pandas_the_error_says_what_to_type(monkeypatch: pytest.MonkeyPatch):

@@ -87,3 +87,62 @@ def test_what_is_damaged_does_not_crash(made, data):
 def test_a_cell_beyond_the_widest_table_is_kept():
     (found,) = html_tables("<table><tr><td colspan=1000>a</td><td>b</td></tr></table>")
     assert found.table.rows[0][-1] == "b"
+
+
+# --- words outside cells ---------------------------------------------------------------------------------------------
+
+OUTSIDE = {
+    "a caption": ("<caption>Table 1: <b>Sales</b></caption><tr><td>1", "Table 1: Sales", ""),
+    "a caption below": ("<tr><td>1</td></tr><caption>T</caption>", "T", ""),
+    "a caption that never ends": ("<caption>T<tr><td>1", "T", ""),
+    "another before the body": ("<caption>T<tbody>stray<tr><td>1", "T\nstray", ""),
+    "of two lines": ("<caption>T<br>in EUR</caption><tr><td>1", "T\nin EUR", ""),
+    "before and after": ("Some words<tr><td>1</td></tr>more words", "Some words", "more words"),
+    "between cells": ("<tr><td>0</td> a <td>1</td> b </td> c <td>2</td>", "a\nb c", ""),
+    "in a head and a foot": ("<thead>A<tr><td>1</td></tr></thead><tfoot>B</tfoot>", "A", "B"),
+    "none": ("\n<thead>\n <tr> <td>1</td> </tr>\n</thead>&nbsp;", "", ""),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_words_outside_cells_stay(name: str):
+    inside, above, below = OUTSIDE[name]
+    (found,) = html_tables(f"<table>{inside}</table>")
+    assert (found.above, found.below) == (above, below)
+    assert "1" in found.table.rows[0]
+
+
+def test_words_outside_cells_stay_in_what_is_cut_off_and_in_a_table_within_another():
+    (cut,) = html_tables("<table><caption>T</caption><tr><td>1</td></tr>more<tr><td>2</td><td")
+    assert (cut.above, cut.table.rows, cut.below, cut.whole) == ("T\nmore", (("1",),), "", False)
+    (outer,) = html_tables("<table><tr><td><table><caption>T</caption><tr><td>1</td></tr>n</table></td></tr></table>")
+    assert outer.table.rows == (("T\n1\nn",),)
+
+
+def test_half_a_tag_at_the_end_is_none_of_the_words():
+    for half in ("<", "</", "<t", "</tab", '<td class="a b'):
+        (found,) = html_tables(f"<table><tr><td>1</td></tr>{half}")
+        assert found.below == ("<" if half == "<" else "")
+
+
+@pytest.mark.parametrize(
+    ("inside", "cell"),
+    [
+        ("<style>p{}</style>x", "x"),
+        ("<script>\nif (a<b) alert(1)\n</script>x", "x"),
+        ("<style>p{}", "<style>p{}"),
+        ("x<script>", "x<script>"),
+        ("HTML has <title>", "HTML has <title>"),
+        ("<iframe src=a>x", "x"),
+        ("<textarea>x", "x"),
+        ("<joe@example.com>", "<joe@example.com>"),
+        ("a <n> b </n> <h7>", "a <n> b </n> <h7>"),
+        ("<?php x ?>", "<?php x ?>"),
+        ("<!-- no --><b title='<td>'>x</b>", "x"),
+    ],
+)
+def test_an_element_that_prints_nothing_goes_where_it_ends_and_what_is_no_tag_is_print(inside: str, cell: str):
+    text = f"<p>\n<table>\n<tr><td>{inside}</td><td>y</td></tr></table> end"
+    (found,) = html_tables(text)
+    assert found.table.rows == ((cell, "y"),)
+    assert text[: found.start] + text[found.end :] == "<p>\n end"

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import re
+from contextlib import closing, nullcontext
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -17,7 +18,7 @@ from draw_images import receipt
 from draw_pdfs import Sheet, encrypted, pdf, prose
 from qwen_ocr_loader import FakeEngine
 from qwen_ocr_loader.cli import main
-from qwen_ocr_loader.errors import DamagedSource, ServiceFailed
+from qwen_ocr_loader.errors import DamagedSource, ServiceFailed, SourceError
 from qwen_ocr_loader.geometry import Quad
 from qwen_ocr_loader.page_pictures import Pictures
 from qwen_ocr_loader.palette import FIELD, MARK, STEPS, TABLE, UNRATED
@@ -225,6 +226,62 @@ def test_pages_are_written_as_they_come(tmp_path):
 
     write_view(pages(), out)
     assert all(later - sooner >= 10_000 for sooner, later in itertools.pairwise(lengths))
+
+
+# --- where it is written ---
+
+
+GIVEN = {
+    "path": lambda path: path,
+    "url": lambda path: path.as_uri(),
+    "folder": lambda path: path.parent,
+    "list": lambda path: [path.with_name("first.png"), [path]],
+    "iterator": lambda path: iter([path]),
+    "file": lambda path: path.open("rb"),
+    "picture": Image.open,
+}
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip", "placeholder"])
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_a_scan_is_not_written_over(given, policy, tmp_path):
+    for name in ("first.png", "till.png"):
+        receipt().image.save(tmp_path / name)
+    before = (tmp_path / "till.png").read_bytes()
+    (tmp_path / "link.html").symlink_to("till.png")
+    for into in ("till.png", "link.html"):
+        scan = given(tmp_path / "till.png")
+        let_go = closing(scan) if hasattr(scan, "close") else nullcontext()
+        with let_go, pytest.raises(SourceError, match="would overwrite it; give another path as into="):
+            view(scan, tmp_path / into, engine="fake", on_error=policy)
+    assert (tmp_path / "till.png").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_is_there_stays_until_all_of_the_new_is_written(tmp_path):
+    receipt().image.save(tmp_path / "till.png")
+    (tmp_path / "out.html").write_text("of yesterday")
+    with pytest.raises(ServiceFailed):
+        view(tmp_path / "till.png", tmp_path / "out.html", engine=FakeEngine({0: ServiceFailed("down for the day")}))
+    assert (tmp_path / "out.html").read_text() == "of yesterday"
+    assert len(list(tmp_path.iterdir())) == 2
+    view(tmp_path, tmp_path / "out.html", engine="fake")
+    assert len(Elements((tmp_path / "out.html").read_text()).of("script", **{"class": "page"})) == 1
+
+
+def test_where_there_is_no_folder_it_is_an_oserror(tmp_path):
+    receipt().image.save(tmp_path / "till.png")
+    with pytest.raises(FileNotFoundError):
+        view(tmp_path / "till.png", tmp_path / "none" / "out.html", engine="fake")
+
+
+def test_a_file_whose_name_is_not_utf8_is_written_as_utf8():
+    page = ReadPage(PageResult(0, 200, 300, "px", "one"), Origin("a/b\udcff.png", "b\udcff.png"), "1")
+    out = io.StringIO()
+    write_view([page], out)
+    seen = Elements(out.getvalue().encode().decode())
+    assert seen.of("title") == ["b?.png"]
+    assert json.loads(seen.of("script", **{"class": "page"})[0])["source"] == "b\udcff.png"
 
 
 # --- commands ---

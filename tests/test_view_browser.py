@@ -289,6 +289,17 @@ def test_scrolling_tells_the_page(show):
     assert tab.inner_text("#about b") == "Page 4"
 
 
+def test_every_page_is_printed_with_its_picture(show):
+    tab = show(*map(sheet, range(9)))
+    shown = "[...document.querySelectorAll('.sheet')].filter(it => it.querySelector('polygon')).length"
+    assert tab.evaluate(shown) < 9
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.evaluate(shown) == 9
+    assert tab.evaluate("[...document.querySelectorAll('.sheet img')].every(it => it.decoding === 'sync')")
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    until(tab, f"{shown} < 9")
+
+
 def test_keys_switch_boxes_numbers_tabs_and_help(show):
     tab = show()
     numbers = tab.locator(".order text")

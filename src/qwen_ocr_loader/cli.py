@@ -33,6 +33,7 @@ from .engines import engine_factories, install_command, load_trouble, missing_pa
 from .errors import MissingDependency, OCRError, SourceError
 from .options import ErrorPolicy
 from .reader import Reader
+from .source import mime_of_name
 from .tasks import TASKS
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         return 0
+    except OSError as error:  # a full disk behind stdout
+        print(f"qwen-ocr: {error}", file=sys.stderr)
+        return 1
     return code
 
 
@@ -135,6 +139,8 @@ def _reader(asked: argparse.Namespace) -> Reader:
 
 
 def _made(asked: argparse.Namespace) -> Reader:
+    if asked.cache is not None and _holds_documents(Path(asked.cache)):
+        raise WrongOption(f"--cache {asked.cache}: that is no cache; put --cache last, or give it a folder of its own")
     reader = Reader(
         concurrency=asked.concurrency,
         pages_per_call=asked.pages_per_call,
@@ -149,9 +155,16 @@ def _made(asked: argparse.Namespace) -> Reader:
     return reader
 
 
+def _holds_documents(place: Path) -> bool:
+    """Whether it is a file or a folder of documents: what stands after an option with a value that may be left out."""
+    return place.is_file() or (place.is_dir() and any(mime_of_name(path.name) for path in place.iterdir()))
+
+
 def _read(asked: argparse.Namespace) -> int:
     reader = _reader(asked)
-    with output_to(asked.output) as out:
+    if asked.review and reader.options.fields is None:
+        raise WrongOption("--review lists fields that a person should look at; give --fields too")
+    with output_to(asked.output, sources_of(asked), reader.options.glob) as out:
         one = len(asked.sources) == 1 and not Path(asked.sources[0]).is_dir()
         pages = reader.pages(sources_of(asked))
         if asked.review:

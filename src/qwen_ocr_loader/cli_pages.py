@@ -19,6 +19,7 @@ from .options import Options, Rasterizer, TextForm, TextLayerPolicy
 from .preprocess.steps import STEPS
 from .render import markdown
 from .tasks import TASKS
+from .view import Target
 
 if TYPE_CHECKING:
     import argparse
@@ -154,21 +155,18 @@ def sources_of(asked: argparse.Namespace) -> list[Any]:
 
 
 @contextmanager
-def output_to(path: str | None) -> Iterator[TextIO]:
-    """A file that is there once all of it is written; stdout without a path."""
+def output_to(path: str | None, sources: Sequence[Any] = (), glob: str = DEFAULTS.glob) -> Iterator[TextIO]:
+    """A file that is there once all of it is written, and is none of the ``sources``; stdout without a path."""
     if path is None:
         yield sys.stdout
         return
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
+    target = Target(path, "give another --output")
+    target.refuse(list(sources), glob)
     try:
-        with draft.open("w", encoding="utf-8") as file:
+        with target.open() as file:
             yield file
-        draft.replace(target)
     except OSError as error:
         raise OCRError(f"{path} cannot be written ({error.strerror}); give another --output") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def write_pages(

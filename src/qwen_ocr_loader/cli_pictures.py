@@ -12,11 +12,12 @@ from .cli_pages import output_to, sources_of, tell
 from .draw import Overlay
 from .errors import OCRError
 from .page_pictures import Pictures
-from .view import write_view
+from .report import Failure
+from .view import file_id, files_of, write_view
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from .reader import Reader
 
@@ -60,7 +61,11 @@ def _add_draw(commands: Any) -> argparse.ArgumentParser:
 def _view(asked: argparse.Namespace) -> int:
     reader: Reader = asked.make_reader(asked)
     target = asked.output or f"{_stem(asked.sources[0])}.html"
-    with _pictures(asked) as pictures, output_to(target) as out, closing(_pages(reader, asked, pictures)) as pages:
+    with (
+        _pictures(asked) as pictures,
+        output_to(target, sources_of(asked), reader.options.glob) as out,
+        closing(_pages(reader, asked, pictures)) as pages,
+    ):
         written = write_view(pages, out, pictures)
     print(f"{target}: {written} page{'s' * (written != 1)}")
     return tell(reader.report)
@@ -69,15 +74,20 @@ def _view(asked: argparse.Namespace) -> int:
 def _draw(asked: argparse.Namespace) -> int:
     reader: Reader = asked.make_reader(asked)
     folder, taken = Path(asked.output), set[str]()
+    sources = {file for _, file in files_of(sources_of(asked), reader.options.glob)} if folder.exists() else ()
     with _pictures(asked) as pictures, closing(_pages(reader, asked, pictures)) as pages:
         for page in pages:
             if page.error is not None:
                 continue
-            overlay = Overlay(page, pictures.of(page))
+            try:
+                overlay = Overlay(page, pictures.of(page))
+            except OCRError as error:  # the file has changed since the page was read
+                reader.report.failures.append(Failure(page.origin.name, page.result.page, error))
+                continue
             for kind in KINDS:
                 if kind in (asked.only or KINDS):
                     getattr(overlay, kind)()
-            print(_saved(overlay, folder, f"{_stem(page.origin.name)}-{page.result.page + 1}", taken))
+            print(_saved(overlay, folder, f"{_stem(page.origin.name)}-{page.result.page + 1}", taken, sources))
     return tell(reader.report)
 
 
@@ -90,12 +100,12 @@ def _pictures(asked: argparse.Namespace) -> Pictures:
     return Pictures(password=asked.password)
 
 
-def _saved(overlay: Overlay, folder: Path, name: str, taken: set[str]) -> Path:
-    """Files of one name in several folders, or a page asked for twice, get a number each."""
+def _saved(overlay: Overlay, folder: Path, name: str, taken: set[str], sources: Container[Any]) -> Path:
+    """Files of one name in several folders, a page asked for twice, or one called like a source get a number each."""
     names = chain([name], (f"{name}-{again}" for again in count(2)))
-    free = next(one for one in names if one.casefold() not in taken)  # some file systems know no case
-    taken.add(free.casefold())
-    path = folder / f"{free}.png"
+    free = (one for one in names if one.casefold() not in taken)  # some file systems know no case
+    path = next(path for path in (folder / f"{one}.png" for one in free) if file_id(path) not in sources)
+    taken.add(path.stem.casefold())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return overlay.save(path)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from .errors import SourceError
 from .geometry import Quad
 from .page_pictures import page_image
 from .palette import DOUBT, FIELD, TABLE, step
 from .report import ReadPage
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
 
     from PIL.Image import Image
@@ -82,6 +83,7 @@ class Overlay:
         self.page, source = (page.result, page.origin.name) if isinstance(page, ReadPage) else (page, "")
         self.image = _picture(self.page, source if picture is None else picture, password).convert("RGB")
         self._name = PurePath(source).stem or "page"
+        self._files = [one for one in (source, picture) if isinstance(one, str | os.PathLike)]
         self._pen = ImageDraw.Draw(self.image, "RGBA")
         self._unit = max(self.image.size) / 700  # a thin line's width: what looks the same at every size
 
@@ -152,10 +154,18 @@ class Overlay:
                 without one, as PNG.
 
         Raises:
+            SourceError: It would overwrite the file that was read.
             OSError: It cannot be written.
         """
         target = Path(path or f"{self._name}-{self.page.page + 1}.png")
-        self.image.save(target)
+        if any(_is_same(target, one) for one in self._files):
+            raise SourceError("the picture would overwrite it; give another path", source=str(target))
+        draft = target.with_name(f".part-{target.name}")  # its suffix says what is written
+        try:
+            self.image.save(draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
         return target
 
     def _repr_png_(self) -> bytes:
@@ -215,6 +225,14 @@ def _picture(page: PageResult, given: Any, password: str | None) -> Image:
         scale = _PAPER / max(page.width, page.height, 1)
         return Image.new("RGB", (max(1, round(page.width * scale)), max(1, round(page.height * scale))), "white")
     return page_image(given, page.page, password=password)
+
+
+def _is_same(target: Path, source: str | os.PathLike[str]) -> bool:
+    """The source may be no file at all."""
+    try:
+        return os.path.samefile(target, os.path.expanduser(source))  # noqa: PTH111, PTH121 - as in _Finder._path
+    except (OSError, ValueError):
+        return False
 
 
 def _rgba(color: str, alpha: int) -> tuple[int, int, int, int]:

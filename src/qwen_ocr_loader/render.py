@@ -83,7 +83,7 @@ class Records:
     def _record(self, pages: Sequence[ReadPage]) -> Record:
         text = self._options.pages_delimiter.join(page.result.text for page in pages)
         first = pages[0]
-        what = first.origin.sha256 or first.origin.name, first.result.page, self._recipe
+        what = first.origin.sha256 or scrub(first.origin.name), first.result.page, self._recipe
         self._ids[what] += 1
         return Record(text, self._metadata(pages), record_id(*what, copy=self._ids[what]))
 

@@ -110,10 +110,11 @@ class Run:
 
     def jobs(self, given: SourceLike) -> Generator[Job]:
         """The pages wanted, in order; those an engine must read come with their scan."""
-        options = self.options
+        options, anything = self.options, False
         for found in find(given, glob=options.glob, fs=options.fs, download=options.download):
             try:
                 yield from self._file(found)
+                anything = True
             except UnsupportedSource as error:
                 if not found.from_folder:
                     yield Job(Origin(found.name), None, error=error)
@@ -126,6 +127,8 @@ class Run:
                 damaged = DamagedSource(told, source=found.name)
                 damaged.__cause__ = error
                 yield Job(Origin(found.name), None, error=damaged)
+        if self.report.skipped and not anything:
+            logger.warning("nothing is read: %d of the files are no images or PDFs", len(self.report.skipped))
 
     def _file(self, found: Found) -> Generator[Job]:
         options = self.options

@@ -194,13 +194,18 @@ class _Finder:
             yield _relabelled(found, name, metadata) if not found.from_folder else found
 
 
+def mime_of_name(name: str) -> str:
+    """What kind of picture or PDF a file is by its name, which only its content tells for sure; ``""`` for others."""
+    kind = mimetypes.guess_type(name)[0] or ""
+    return kind if kind == "application/pdf" or kind.startswith("image/") else ""
+
+
 def _may_be_file(path: Path) -> bool:
     """A file, or a link to a picture or PDF that leads nowhere, which is then said."""
     try:
         path.stat()
     except FileNotFoundError:
-        kind = mimetypes.guess_type(path.name)[0] or ""
-        return kind == "application/pdf" or kind.startswith("image/")
+        return mime_of_name(path.name) != ""
     except OSError:  # links in a circle
         return False
     return path.is_file()

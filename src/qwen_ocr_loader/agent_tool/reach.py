@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from stat import S_ISREG
 
-if TYPE_CHECKING:
-    import os
+from ..original import Source, from_bytes, unreadable
 
 _NAMES_CHARS = 600  # of a folder's listing
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # no waiting at a pipe
 
 
 class Refused(Exception):
@@ -20,6 +21,10 @@ class Refused(Exception):
 @dataclass(frozen=True)
 class Reach:
     """Where files are looked for.
+
+    A file under a root is read once, into memory, and opened without following a link: one that is swapped in after its
+    path was resolved is refused. Where the system cannot open relative to a folder (Windows), nobody else may write to
+    the root meanwhile. A hard link is a file like any other.
 
     Attributes:
         root: The folder, links resolved; None for anywhere.
@@ -38,11 +43,12 @@ class Reach:
         """
         return cls(None if root is None else _folder(root), urls)
 
-    def place(self, file: str) -> str | Path:
-        """Where a file is that an agent names.
+    def place(self, file: str) -> str | Path | Source:
+        """What an agent names: a URL, a file, or the content of one under the root.
 
         Raises:
             Refused: It is out of reach, or no file.
+            SourceError: It may not be read, or is neither an image nor a PDF.
         """
         scheme, separator, _ = file.partition("://")
         if separator and scheme.lower() in ("http", "https") and self.urls:
@@ -50,7 +56,8 @@ class Reach:
         if separator:
             what = "of URLs, only http:// and https:// are" if self.urls else "URLs are not"
             raise Refused(f"{what} allowed here; give the path of a file instead.")
-        return self._path(file)
+        path = self._path(file)
+        return path if self.root is None else from_bytes(_content(self.root, path), str(path), path.name, {})
 
     def _path(self, file: str) -> Path:
         """The file itself, never a folder or a pipe, all links followed and still under the root."""
@@ -66,6 +73,33 @@ class Reach:
             raise Refused(f"{name} {what}. {_listing(folder, self.root)}")
         except (OSError, ValueError, RuntimeError) as error:  # a NUL, a loop of links, a name too long
             raise Refused(f"{name} is no path of a file; give the path of a document.") from error
+
+
+def _content(root: Path, path: Path) -> bytes:
+    """The bytes of a regular file under the root."""
+    try:
+        descriptor = _descriptor(root, path)
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Refused(f"{path.name[:200]!r} is no regular file; give the path of a document.")
+        with os.fdopen(descriptor, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise unreadable(error, str(path)) from error
+
+
+def _descriptor(root: Path, path: Path) -> int:
+    """Of the file, opened folder by folder from the root, none of them a link."""
+    if os.open not in os.supports_dir_fd:
+        return os.open(path, _READ)
+    descriptor = os.open(root, _READ)
+    for name in path.relative_to(root).parts:
+        above = descriptor
+        try:
+            descriptor = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=above)
+        finally:
+            os.close(above)
+    return descriptor
 
 
 def _folder(root: str | os.PathLike[str]) -> Path:

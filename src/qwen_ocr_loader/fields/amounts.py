@@ -49,15 +49,18 @@ def readings(text: str) -> frozenset[Decimal]:
     """
     if len(text) > _LONGEST:
         return frozenset()
-    number, codes = _without_currency(plain(text).strip())
-    negative, number = _without_minus(number)
-    number, more = _without_currency(number)
-    if not _NUMBER.fullmatch(number := _ROUND.sub("", number)):
+    negative, number, codes = _taken_apart(text)
+    if not _NUMBER.fullmatch(number):
         return frozenset()
     values = _values(number)
-    if len(values) > 1 and (codes := codes + more) and not _THREE_PLACES & set(codes):
+    if len(values) > 1 and codes and not _THREE_PLACES & codes:
         values = frozenset({max(values)})
     return frozenset(-value for value in values) if negative else values
+
+
+def currencies(text: str) -> frozenset[str]:
+    """The signs and codes of currencies beside an amount, ``%`` among them; codes in capitals."""
+    return _taken_apart(text)[2] if len(text) <= _LONGEST else frozenset()
 
 
 def decimal_mark(texts: Iterable[str]) -> str | None:
@@ -93,6 +96,14 @@ def read_amount(text: str, mark: str | None = None, *, whole: bool = False) -> D
     if len(values) > 1:
         raise ValueError(f'ambiguous amount "{text}": thousands or decimals?')
     return next(iter(values))
+
+
+def _taken_apart(text: str) -> tuple[bool, str, frozenset[str]]:
+    """Whether there is a minus, the number, and what is said of the currency."""
+    number, codes = _without_currency(plain(text).strip())
+    negative, number = _without_minus(number)
+    number, more = _without_currency(number)
+    return negative, _ROUND.sub("", number), frozenset(codes + more)
 
 
 def _without_currency(text: str) -> tuple[str, list[str]]:

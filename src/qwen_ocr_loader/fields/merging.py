@@ -2,7 +2,8 @@
 
 The rule: the first page that has a value, and no problem with it, has it; else the first that has any. A later page
 that says otherwise is a problem, which names both pages. Objects are merged name by name, lists put one after the other
-in the order of the pages. Values count as the same where case, spaces, punctuation and width are all that differs.
+in the order of the pages. Values count as the same where case, spaces, punctuation and width are all that differs;
+amounts, where these are one number with its sign and no two currencies are named.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 from ..geometry import Quad
 from ..results import Field, Place
+from .amounts import currencies, readings
+from .letters import plain
 from .page_index import key_of
 from .paths import Path, at
 
@@ -109,7 +112,25 @@ def _scalar(parts: Sequence[_Part], path: Path) -> _Whole:
 def _is_same(one: Any, other: Any) -> bool:
     if isinstance(one, Mapping | list) or isinstance(other, Mapping | list):
         return bool(one == other)
-    return key_of(str(one)) == key_of(str(other))
+    return _is_same_text(str(one), str(other))
+
+
+def _is_same_text(one: str, other: str) -> bool:
+    alike = key_of(one) == key_of(other)
+    amounts = readings(one), readings(other)
+    if not all(amounts):
+        return alike
+    named = currencies(one), currencies(other)
+    if not (named[0] <= named[1] or named[1] <= named[0]):
+        return False
+    if alike:  # one of them may be in doubt: "1,234" beside "$1,234"
+        return not amounts[0].isdisjoint(amounts[1])
+    # "007" and "7" may be no amounts, so the digits are to be the same too
+    return amounts[0] == amounts[1] and len(amounts[0]) == 1 and _digits(one) == _digits(other)
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, plain(text)))
 
 
 def _moved(part: _Part, path: Path) -> _Whole:

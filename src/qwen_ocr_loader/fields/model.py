@@ -24,14 +24,14 @@ class Shape(NamedTuple):
     """What a field's annotation comes to, without ``Optional``, ``Annotated`` and aliases of types.
 
     Attributes:
-        kind: ``"model"`` (``inner`` is the class), ``"list"`` (``inner`` annotates its elements), ``"union"``
-            (``inner`` is a tuple of annotations) or ``"leaf"`` (``inner`` is the type).
+        kind: ``"model"`` (``inner`` is the class), ``"list"`` (``inner`` annotates its elements), ``"tuple"`` of
+            several types or ``"union"`` (``inner`` is a tuple of annotations) or ``"leaf"`` (``inner`` is the type).
         inner: See ``kind``.
         optional: None is allowed.
         metadata: Of ``Annotated``.
     """
 
-    kind: Literal["model", "list", "union", "leaf"]
+    kind: Literal["model", "list", "tuple", "union", "leaf"]
     inner: Any
     optional: bool = False
     metadata: tuple[Any, ...] = ()
@@ -50,8 +50,8 @@ def template_of(model: type[BaseModel]) -> dict[str, Any]:
     """Names to descriptions: aliases are the names, a field's description, or else a hint at its type, the value.
 
     Raises:
-        ValueError: A model within itself, a list of lists, a choice of models, or two fields of one name; the message
-            has the path.
+        ValueError: A model within itself, a ``RootModel``, a list of lists, a tuple of several types, a choice of
+            models, or two fields of one name; the message has the path.
     """
     return _object(model, "fields", ())
 
@@ -74,10 +74,16 @@ def shape_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
     if origin in (Union, types.UnionType):
         return _union([kind for kind in inner if kind is not type(None)], metadata, optional=type(None) in inner)
     if (origin or annotation) in _LISTS:
-        return Shape("list", inner[0] if inner else str, metadata=metadata)
+        return _list(inner, metadata)
     if is_model(annotation):
         return Shape("model", annotation, metadata=metadata)
     return Shape("leaf", annotation, metadata=metadata)
+
+
+def _list(inner: tuple[Any, ...], metadata: tuple[Any, ...]) -> Shape:
+    if any(kind not in (inner[0], ...) for kind in inner):
+        return Shape("tuple", inner, metadata=metadata)
+    return Shape("list", inner[0] if inner else str, metadata=metadata)
 
 
 def _union(kinds: list[Any], metadata: tuple[Any, ...], *, optional: bool) -> Shape:
@@ -99,6 +105,9 @@ def _key(name: str, info: FieldInfo, model: type[BaseModel]) -> str:
 def _object(model: type[BaseModel], path: str, above: tuple[type, ...]) -> dict[str, Any]:
     if model in above:
         raise ValueError(f"{path} is {model.__name__} within itself; write it as a description, or leave it out")
+    if getattr(model, "__pydantic_root_model__", False):
+        instead = "write the type of that value there" if above else "pass a BaseModel that has it as one of its fields"
+        raise ValueError(f"{path} is {model.__name__}, a RootModel, whose value has no name to look for; {instead}")
     template: dict[str, Any] = {}
     for key, name, info in members(model):
         if key in template:
@@ -117,6 +126,8 @@ def _template(shape: Shape, said: str, path: str, above: tuple[type, ...]) -> An
             if element.kind == "list":
                 raise ValueError(f"{path} is a list of lists; make its elements a model, or a description")
             return [_template(element, said, f"{path}[0]", above)]
+        case "tuple":
+            raise ValueError(f"{path} is a tuple of several types; make it a model, with a name for each of them")
         case "union" if any(shape_of(kind).kind != "leaf" for kind in shape.inner):
             raise ValueError(f"{path} may be one of several; choose one model or list, as the page is asked only once")
     return said or _hint(shape)

@@ -1,8 +1,16 @@
-"""Pieces of Markdown: formulas, headings, listings, links."""
+"""Pieces of Markdown: formulas, headings, listings, links, tables."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from ..tables import pipe_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..tables import FoundTable
 
 _SAFE = re.compile(r"(?:https?://|mailto:|ftp://|#)", re.IGNORECASE)
 _FENCE = re.compile(r"^`{3,}", re.MULTILINE)
@@ -53,6 +61,13 @@ def picture(alt: str, source: str) -> str:
     if not source or (":" in source and not _SAFE.match(source)):
         return " ".join(alt.split())
     return f"![{' '.join(alt.split())}]({_address(source)})"
+
+
+def table(found: FoundTable, cell: Callable[[str], str], line: Callable[[str], str]) -> str:
+    """A table between the lines written in it outside its cells; ``cell`` and ``line`` escape what is printed."""
+    rows = pipe_table([[cell(text) for text in row] for row in found.table.rows])
+    above, below = ("  \n".join(map(line, text.split("\n"))) for text in (found.above, found.below))
+    return "\n\n".join(filter(None, [above, rows, below]))
 
 
 def _address(url: str) -> str:

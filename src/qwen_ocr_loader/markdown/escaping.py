@@ -21,6 +21,7 @@ _BLOCK = re.compile(
     r"[ \t]*(?:(?P<heading>#{1,6}(?=[ \t]|$))|(?P<quote>>)|(?P<rule>(?:[-*_=][ \t]*){3,}$)|(?P<fence>`{3}|~{3})"
     r"|(?P<reference>\[[^\]\n]{1,200}\]:))"
 )
+_TAG = re.compile(rf"(?P<formula>{FORMULA})|(?<!\\)<(?=[a-zA-Z/!?])")
 _DELIMITERS = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 
 
@@ -41,3 +42,8 @@ def escaped_start(text: str) -> str:
     if "|" in inline and _DELIMITERS.fullmatch(inline):
         return inline.replace("|", "\\|", 1)
     return inline
+
+
+def untagged(text: str) -> str:
+    """A text that may have Markdown in it, with a backslash before what would be taken for a tag."""
+    return _TAG.sub(lambda mark: mark["formula"] or f"\\{mark[0]}", text)

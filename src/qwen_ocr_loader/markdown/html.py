@@ -11,10 +11,11 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from ..tables import find_tables, pipe_table
+from ..tables import find_tables
+from ..tables.html import only_tags
 from . import blocks
 from .draft import BREAK, Draft, bulleted, quoted, without_marks
-from .escaping import escaped
+from .escaping import escaped, escaped_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 DEEPEST = 32
 """Lists and quotes in one another; deeper ones lose their structure, not their text."""
 
-_DROPPED = frozenset({"script", "style", "template", "svg", "iframe", "object", "title"})
 _BLOCKS = frozenset(
     {
         "p",
@@ -56,26 +56,17 @@ _VOID = frozenset({"br", "hr", "img", "input"})
 _RAISED = frozenset({"sup", "sub"})
 _LISTS = frozenset({"ul", "ol", "menu"})
 _HEADING = re.compile(r"h([1-6])")
-_COMMENT = re.compile(r"<!--(?:(?!<!--)[\s\S])*?-->|<!doctype[^<>]{0,400}>|<\?[^<>]{0,400}>", re.IGNORECASE)
-_HALF_TAG = re.compile(r"<[a-zA-Z/!][^<>]*\Z")
-_NO_TAG = re.compile(r"<(?!/?[a-zA-Z][^<>]{0,4000}>)")
+_DECLARATION = re.compile(r"<!doctype[^<>]{0,400}>|<\?xml\b[^<>]{0,400}>", re.IGNORECASE)
 
 
 def html_to_markdown(text: str) -> str:
     """A page, or a piece of one, in HTML as Markdown; of a table that is cut off, its whole rows."""
     walk = _Walk()
-    for piece, table in _pieces(_only_tags(without_marks(text))):
+    bare = only_tags(_DECLARATION.sub("", without_marks(text)), less="&lt;", gone=lambda _: "")
+    for piece, table in _pieces(bare):
         walk.feed(piece)
         walk.draft.block(table)
     return walk.markdown()
-
-
-def _only_tags(text: str) -> str:
-    """Without comments or a tag cut off at the end, and with every other ``<`` that begins no tag written out.
-
-    On these, the standard library's parser takes time that grows with the square of their number, or fails.
-    """
-    return _NO_TAG.sub("&lt;", _HALF_TAG.sub("", _COMMENT.sub("", text)))
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str]]:
@@ -83,8 +74,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     for found in find_tables(text) if "<t" in text.lower() else ():
         if text.startswith("<", found.start) and found.start >= at:
-            rows = [[escaped(cell) for cell in row] for row in found.table.rows]
-            yield text[at : found.start], pipe_table(rows)
+            yield text[at : found.start], blocks.table(found, escaped, escaped_start)
             at = found.end
     yield text[at:], ""
 
@@ -96,7 +86,6 @@ class _Walk(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.draft = Draft()
         self._open: list[tuple[str, int, str]] = []
-        self._dropping = ""
         self._counts: list[int] = []
         self._preformatted = 0
 
@@ -108,12 +97,8 @@ class _Walk(HTMLParser):
         return self.draft.whole()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._dropping:
-            return
         given = {name: value or "" for name, value in attrs}
-        if tag in _DROPPED:
-            self._dropping = tag
-        elif tag in _VOID:
+        if tag in _VOID:
             self._void(tag, given)
         elif tag in _LISTS:
             self._begin_list(tag, given)
@@ -142,9 +127,7 @@ class _Walk(HTMLParser):
         self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if self._dropping:
-            self._dropping = "" if tag == self._dropping else self._dropping
-        elif tag in _BLOCKS:
+        if tag in _BLOCKS:
             self.draft.paragraph()
         elif any(name == tag for name, *_ in self._open[-2 * DEEPEST :]):
             while self._open[-1][0] != tag:
@@ -152,8 +135,6 @@ class _Walk(HTMLParser):
             self._end()
 
     def handle_data(self, data: str) -> None:
-        if self._dropping:
-            return
         if self._preformatted:
             self.draft.atom(data)
         elif data:

@@ -15,10 +15,10 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from ..tables import pipe_table
 from . import blocks
 from . import latex_names as names
 from .draft import BREAK, quoted, without_marks
+from .escaping import untagged
 from .latex_source import is_formula
 from .latex_walk import Walk
 
@@ -90,8 +90,8 @@ class _Page(Walk):
                 self.draft.put("~" if self.source.text[token.start - 1 : token.start] == "/" else " ")
 
     def angle(self, token: Token) -> None:
-        if rows := self.source.html_table(token.start):
-            self.draft.block(pipe_table(rows))
+        if found := self.source.html_table(token.start):
+            self.draft.block(blocks.table(found, untagged, untagged))
         elif tag := self.source.match(_TAG):
             self.draft.put(BREAK if tag[1] == "br" else f"<{tag[0]}")
         else:

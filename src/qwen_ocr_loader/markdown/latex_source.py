@@ -9,7 +9,7 @@ from ..tables import find_tables
 from .latex_names import ALIGNED, FORMULAS
 
 if TYPE_CHECKING:
-    from ..tables import FoundTable, Rows
+    from ..tables import FoundTable
 
 Kind = Literal["command", "paragraph", "newline", "mark", "angle", "text"]
 
@@ -104,13 +104,12 @@ class Source:
         start, self.at = self.at, closing + 1
         return self.text[start:closing]
 
-    def html_table(self, start: int) -> Rows | None:
-        """The rows of the HTML table that begins there, read past it; None where none does."""
+    def html_table(self, start: int) -> FoundTable | None:
+        """The HTML table that begins there, read past it; None where none does."""
         found = self._tables.get(start)
-        if found is None:
-            return None
-        self.at = found.end
-        return found.table.rows
+        if found is not None:
+            self.at = found.end
+        return found
 
     def keeps_line(self) -> bool:
         """Whether the line feed just read stands between lines that are Markdown already: items, rows, headings."""

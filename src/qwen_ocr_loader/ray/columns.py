@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..fields.schema import schema_of
+from ..results import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,8 @@ def page_schema(options: Options) -> pa.Schema:
 def page_row(record: Record, job: Job) -> dict[str, Any]:
     """A row of a page and what became of it; its order is not that of the columns."""
     spent = job.usage
-    values = {key: _as_text(value) if key.startswith("field.") else value for key, value in record.metadata.items()}
+    told = {**record.metadata, "error": scrub(record.metadata.get("error", ""))}  # it may quote a file's name
+    values = {key: _as_text(value) if key.startswith("field.") else value for key, value in told.items()}
     tokens = {"calls": spent.calls, "input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}
     return {"id": record.id, "text": record.text, **values, **tokens}
 

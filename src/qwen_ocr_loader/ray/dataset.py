@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Unpack
 
 from ..errors import EmptySource
-from .listing import ListPages, done_pages, list_files
+from .listing import ListPages, done_pages, list_files, refuse_done
 from .reading import ReadPages
 from .settings import as_arguments, check_keys, cluster_options, is_remote, warn_of_paying_twice
 
@@ -54,7 +54,8 @@ def read_documents(
             where that would leave none of the cluster to the tasks before and after them, which then never end.
         batch_size: Pages an actor is given at a time, which is what a dead one's successor looks at again.
         done: Parquet files that an earlier run wrote: pages with a row there, and no error in it, are left out. A page
-            counts as the same where content and all options that change the text are.
+            counts as the same where content and all options that change the text are. Not with ``pages_per_call``
+            above 1.
         **options: As in ``Options``, with these differences: ``cache`` is a folder that all machines see, for a
             ``DirectoryCache``, an fsspec URL, such as ``"s3://bucket/cache"``, a Redis server's, such as
             ``"redis://host:6379/0"``, a cache, or a LangChain byte store that pickles; ``fs`` may be one of pyarrow's;
@@ -63,7 +64,8 @@ def read_documents(
 
     Raises:
         TypeError: An unknown option, or a source that only this process has.
-        ValueError: A value that no option takes, or none on a cluster; more actors than there are CPUs for.
+        ValueError: A value that no option takes, or none on a cluster; ``done`` where several pages are read as one;
+            more actors than there are CPUs for.
         EmptySource: There are no paths.
         MissingKey: A key was passed in code: it stays in this process. It belongs in the environment, on all machines:
             ``ray.init(runtime_env={"env_vars": {"DASHSCOPE_API_KEY": ...}})``.
@@ -71,6 +73,8 @@ def read_documents(
     import ray.data
 
     shared = cluster_options(options)
+    if done is not None:
+        refuse_done(shared)
     check_keys(shared)
     warn_of_paying_twice(shared)
     files = [file._asdict() for file in list_files(paths, shared)]

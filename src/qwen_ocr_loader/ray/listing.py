@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import pyarrow as pa
 
 from ..errors import UnsupportedSource
 from ..pages import open_pages
 from ..render import recipe, record_id
+from ..results import scrub
 from ..source import find
 from .settings import cluster_options, reader_for
 
@@ -28,6 +30,8 @@ WHOLE_FILE = -1
 PAGES = pa.schema({"id": pa.string(), "source": pa.string(), "page": pa.int64()})
 """The columns of pages to be read: the id that the row will have (``""`` for a whole file), place, 0-based page."""
 
+_FILE = "file://"
+
 logger = logging.getLogger("qwen_ocr_loader")
 
 
@@ -35,7 +39,7 @@ class File(NamedTuple):
     """A file that may have pages; the columns of what ``ListPages`` is given.
 
     Attributes:
-        source: A path, absolute, or a URI.
+        source: A path, absolute, or a URI; of a path that is not UTF-8, which columns have to be, its ``file:`` URI.
         from_folder: Nobody named it: of another kind than images and PDFs it is passed over.
     """
 
@@ -57,7 +61,7 @@ def list_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
             raise TypeError(f"other machines cannot be handed a {type(given).__name__}; give a path or URI of it")
         place = _everywhere(os.fspath(given), options)
         for found in find(place, glob=options.glob, fs=options.fs, download=options.download):
-            yield File(found.name if found.from_folder else place, found.from_folder)
+            yield File(as_column(found.name if found.from_folder else place), found.from_folder)
 
 
 def _everywhere(place: str, options: Options) -> str:
@@ -67,6 +71,24 @@ def _everywhere(place: str, options: Options) -> str:
     return str(Path(os.path.expanduser(place)).absolute())  # noqa: PTH111 - leaves alone what it cannot expand
 
 
+def as_column(place: str) -> str:
+    """The place as it can stand in a column; ``as_place`` takes it back."""
+    if scrub(place) == place:
+        return place
+    try:
+        return _FILE + quote_from_bytes(os.fsencode(place))
+    except UnicodeEncodeError:  # no file is called that
+        return scrub(place)
+
+
+def as_place(column: str) -> str:
+    """The place that stands in a column."""
+    if not column.startswith(_FILE):
+        return column
+    path = os.fsdecode(unquote_to_bytes(column.removeprefix(_FILE)))
+    return column if scrub(path) == path else path
+
+
 class ListPages:
     """For ``map_batches``: rows of files, as ``File`` has them, become rows of ``id``, ``source`` and ``page``.
 
@@ -74,13 +96,18 @@ class ListPages:
     whose pages are read together. Counting needs the file: from a network it is fetched for it.
 
     Args:
-        done: Ids of pages to leave out, of ``done_pages``.
+        done: Ids of pages to leave out, of ``done_pages``; not together with ``pages_per_call`` above 1.
         **options: As described in ``read_documents``.
+
+    Raises:
+        ValueError: Both are given; or as described there.
     """
 
     def __init__(self, done: pa.Array | None = None, **options: Unpack[OptionArgs]) -> None:
         self._done = done
         self._options = cluster_options(options)
+        if done is not None:
+            refuse_done(self._options)
         self._recipe = recipe(reader_for(self._options, None))
 
     def __call__(self, batch: Any) -> pa.Table:
@@ -91,8 +118,8 @@ class ListPages:
 
     def _pages(self, file: File) -> Iterator[dict[str, Any]]:
         options = self._options
-        for found in find(file.source, glob=options.glob, fs=options.fs, download=options.download):
-            place = found.name if found.from_folder else file.source
+        for found in find(as_place(file.source), glob=options.glob, fs=options.fs, download=options.download):
+            place = as_column(found.name) if found.from_folder else file.source
             try:
                 told = self._counted(found)
             except UnsupportedSource:
@@ -111,6 +138,19 @@ class ListPages:
         if options.pages_per_call > 1:
             return {WHOLE_FILE: ""}
         return {number: record_id(source.sha256, number, self._recipe) for number in numbers}
+
+
+def refuse_done(options: Options) -> None:
+    """Which pages will be read together, and so which ids there will be, is only known once they are opened.
+
+    Raises:
+        ValueError: Several pages are read as one.
+    """
+    if options.pages_per_call > 1:
+        raise ValueError(
+            f"done= goes by single pages, and pages_per_call={options.pages_per_call} makes one row of several; "
+            "leave one of them out, and give cache=: what is in it is not paid for again"
+        )
 
 
 def done_pages(place: str | os.PathLike[str]) -> pa.Array:

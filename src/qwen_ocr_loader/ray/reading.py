@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from ..flight import InFlight
 from ..render import Records
+from ..results import scrub
 from ..run import Run
 from ..source import Found, find
 from .columns import page_row, page_schema
-from .listing import WHOLE_FILE
+from .listing import WHOLE_FILE, as_place
 from .settings import cluster_options, reader_for
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ class ReadPages:
         for source, numbers in parts:
             whole = WHOLE_FILE in numbers
             pages = options.pages if whole else ",".join(str(number + 1) for number in numbers)
-            found = find(source, glob=options.glob, fs=options.fs, download=options.download)
+            found = find(as_place(source), glob=options.glob, fs=options.fs, download=options.download)
             with closing(Run(reader_for(options, pages), None).jobs(map(self._known, found))) as jobs:
                 yield from jobs
 
     def _known(self, found: Found) -> Found:
-        """The file, to be opened once for many batches."""
-        return Found(found.name, partial(self._opened, found), found.from_folder)
+        """The file, to be opened once for many batches; called by a name that can stand in a column."""
+        return Found(scrub(found.name), partial(self._opened, found), found.from_folder)
 
     def _opened(self, found: Found) -> Source:
         source = self._kept.pop(found.name, None) or found.open()

@@ -15,6 +15,8 @@ Rows = tuple[tuple[str, ...], ...]
 WIDEST = 1000  # columns, as in the HTML standard
 MOST_REPEATED, MOST_PLACES = 50_000, 500_000
 """Places that merged cells may fill, and of a table; a few letters of markup could otherwise make millions of cells."""
+MOST_LETTERS = 1_000_000
+"""Characters that the merged cells of a table may repeat; one long cell could otherwise make a text of megabytes."""
 
 
 class Cell(NamedTuple):
@@ -32,22 +34,27 @@ class FoundTable(NamedTuple):
         table: Its rows, and its HTML (made from the rows where it was not HTML).
         start, end: Where it stands in the text, in code points.
         whole: It ends before the text does; otherwise it has only the rows that were finished.
+        above: Lines written in it outside its cells (HTML): its caption, and what stands before its last cell.
+        below: And those that stand after it.
     """
 
     table: Table
     start: int
     end: int
     whole: bool
+    above: str = ""
+    below: str = ""
 
 
 def expanded(rows: Sequence[Sequence[Cell]]) -> Rows:
     """Cells onto a grid: merged cells repeat their text, where two meet the first stays.
 
-    A cell that would repeat more than is left of ``MOST_REPEATED`` counts as a single one. Rows are of one length,
-    unless that made more than ``MOST_PLACES``: then each ends with its own last cell.
+    A cell that would repeat more than is left of ``MOST_REPEATED`` counts as a single one; one whose text would repeat
+    more than is left of ``MOST_LETTERS`` has it once, and its other places are empty. Rows are of one length, unless
+    that made more than ``MOST_PLACES``: then each ends with its own last cell.
     """
     grid: list[dict[int, str]] = [{} for _ in rows]
-    left = MOST_REPEATED
+    left, letters = MOST_REPEATED, MOST_LETTERS
     for top, row in enumerate(rows):
         column = 0
         for text, columns, depth in row:
@@ -58,10 +65,12 @@ def expanded(rows: Sequence[Sequence[Cell]]) -> Rows:
             repeated = (below - top) * (right - column) - 1
             if repeated > left:
                 right, below, repeated = column + 1, top + 1, 0
-            left -= repeated
+            again = text if repeated * len(text) <= letters else ""
+            left, letters = left - repeated, letters - repeated * len(again)
+            grid[top][column] = text
             for line in grid[top:below]:
                 for at in range(column, right):
-                    line.setdefault(at, text)
+                    line.setdefault(at, again)
             column = right
     return _levelled([line for line in grid if line])
 

@@ -22,7 +22,10 @@ _SLASHES = re.compile(r"(?<!\\)\\+\Z")
 
 
 def to_markdown(rows: Rows) -> str:
-    """A Markdown table of cells as printed, its first row the header; formulas between dollars stay formulas."""
+    """A Markdown table of cells as printed, its first row the header; formulas between dollars stay formulas.
+
+    Where rows are of several lengths, the header is as long as the longest: Markdown cuts off what goes beyond it.
+    """
     return _pipe_table(rows, printed=True)
 
 
@@ -35,10 +38,11 @@ def pipe_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _pipe_table(rows: Sequence[Sequence[str]], *, printed: bool) -> str:
-    if not rows or not rows[0]:
+    if not (widest := max(map(len, rows), default=0)):
         return ""
-    lines = ["| " + " | ".join(_in_pipes(cell, printed=printed) for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+    header = [*rows[0], *[""] * (widest - len(rows[0]))]
+    lines = ["| " + " | ".join(_in_pipes(cell, printed=printed) for cell in row) + " |" for row in (header, *rows[1:])]
+    return "\n".join([lines[0], "|" + " --- |" * widest, *lines[1:]])
 
 
 def _in_pipes(cell: str, *, printed: bool) -> str:
@@ -118,12 +122,19 @@ def _in_html(cell: str) -> str:
 def to_dataframe(rows: Rows) -> Any:
     """A pandas DataFrame of strings, the first row its columns' names; equal names stay equal.
 
+    Rows shorter than the longest end in empty strings.
+
     Raises:
         MissingDependency: pandas is not installed.
     """
     try:
+        import numpy as np
         import pandas as pd
     except ImportError as error:
         raise MissingDependency("tables as DataFrames need pandas; type: pip install pandas") from error
     header, *body = rows or ((),)
-    return pd.DataFrame([list(row) for row in body], columns=list(header), dtype=str)
+    widest = max(map(len, (header, *body)))
+    cells = np.full((len(body), widest), "", dtype=object)
+    for line, row in zip(cells, body, strict=True):
+        line[: len(row)] = row
+    return pd.DataFrame(cells, columns=[*header, *[""] * (widest - len(header))], dtype=str)

@@ -56,8 +56,9 @@ def contents(page: ReadPage) -> dict[str, Any]:
 
 
 def as_script(data: Any) -> str:
-    """JSON that cannot end the ``<script>`` it stands in, nor begin a comment or another one."""
+    """JSON, good for UTF-8, that cannot end the ``<script>`` it stands in, nor begin a comment or another one."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = text.encode("utf-8", "backslashreplace").decode()  # of a file's name: JSON writes half a pair in this way
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 

@@ -30,7 +30,7 @@ class Encoded(NamedTuple):
 def frame(title: str) -> tuple[str, str]:
     """The file before its pages, and after them."""
     style, script = _shipped("viewer.css"), "\n".join(_shipped(name) for name in SCRIPTS)
-    parts = {"policy": _policy(style, script), "style": style, "script": script, "title": escape(title)}
+    parts = {"policy": _policy(style, script), "style": style, "script": script, "title": escape(_readable(title))}
     before, after = _shipped("viewer.html").split("{{pages}}")
     for name, text in parts.items():
         before, after = (half.replace(f"{{{{{name}}}}}", text, 1) for half in (before, after))
@@ -45,6 +45,11 @@ def page_block(data: Any, picture: Encoded | None) -> str:
     if picture is not None:
         block += f'<script type="text/plain" class="picture">{b64encode(picture.data).decode()}</script>'
     return block + "\n"
+
+
+def _readable(name: str) -> str:
+    """A file's name, also one that is not UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _shipped(name: str) -> str:

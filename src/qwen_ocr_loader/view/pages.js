@@ -89,13 +89,13 @@ class Page {
     this.sheet.dataset.page = this.index;
     this.picture = this.sheet.appendChild(make("img"));
     this.picture.alt = "";
-    this.picture.decoding = "async";
     this.drawing = this.sheet.appendChild(shape("svg", { viewBox: `0 0 ${ACROSS} ${this.down}`, "aria-hidden": "true" }));
     if (this.data.note) this.sheet.append(make("p", "note", this.data.note));
   }
 
-  /** Near the window: decode the picture, draw the boxes. */
-  show() {
+  /** Near the window, or to be printed, which waits for nothing: decode the picture, draw the boxes. */
+  show(decoding = this.index ? "async" : "sync") {
+    this.picture.decoding = decoding;
     if (this.isShown) return;
     this.isShown = true;
     if (this.store) this.picture.src = `data:${this.data.picture};base64,${this.store.textContent.trim()}`;

@@ -303,6 +303,13 @@ function start() {
     { root: stage, rootMargin: "120% 0px" },
   );
   for (const page of pages) near.observe(page.sheet);
+  addEventListener("beforeprint", () => {
+    near.disconnect();
+    for (const page of pages) page.show("sync");
+  });
+  addEventListener("afterprint", () => {
+    for (const page of pages) near.observe(page.sheet);
+  });
   new ResizeObserver(measure).observe(stage);
   measure();
   renderFound();
