@@ -79,13 +79,15 @@ def test_a_file_that_the_glob_leaves_out_is_no_source(scan, place):
     assert scan.read_text() == "Page 1\n"
 
 
-def test_overlays_get_another_name_than_any_source(place, capsys):
+@pytest.mark.parametrize("concurrency", ["1", "8"])  # one at a time, the folder is looked into after the first drawing
+def test_overlays_get_another_name_than_any_source(concurrency, place, capsys):
     folder = place / "in"
     folder.mkdir()
     for name in ("a.bmp", "a-1.png", "a-1-2.png"):
         Image.new("L", (60, 40), 200).save(folder / name)
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    assert main(["draw", "in/a.bmp", "in", "-e", "fake", "-o", "in", "--only", "order"]) == 0
+    options = ["-e", "fake", "-o", "in", "--only", "order", "--concurrency", concurrency]
+    assert main(["draw", "in/a.bmp", "in", *options]) == 0
     assert {path: path.read_bytes() for path in before} == before
     drawn = [place / line for line in capsys.readouterr().out.split()]
     assert len(drawn) == 4

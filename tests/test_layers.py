@@ -98,6 +98,7 @@ ROWS = [
     "original",
     "download",
     "source",
+    "target",
     "frames",
     "images",
     "fit",

@@ -18,8 +18,8 @@ from .fields.review import Item, review_fields, review_page
 from .options import Options, Rasterizer, TextForm, TextLayerPolicy
 from .preprocess.steps import STEPS
 from .render import markdown
+from .target import Target
 from .tasks import TASKS
-from .view import Target
 
 if TYPE_CHECKING:
     import argparse

@@ -13,13 +13,15 @@ from .draw import Overlay
 from .errors import OCRError
 from .page_pictures import Pictures
 from .report import Failure
-from .view import file_id, files_of, write_view
+from .target import file_id, files_of
+from .view import write_view
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Container
 
     from .reader import Reader
+    from .source import Found
 
     AddOptions = Callable[[argparse.ArgumentParser], None]
     MakeReader = Callable[[argparse.Namespace], Reader]
@@ -75,7 +77,14 @@ def _draw(asked: argparse.Namespace) -> int:
     reader: Reader = asked.make_reader(asked)
     folder, taken = Path(asked.output), set[str]()
     sources = {file for _, file in files_of(sources_of(asked), reader.options.glob)} if folder.exists() else ()
-    with _pictures(asked) as pictures, closing(_pages(reader, asked, pictures)) as pages:
+
+    def is_drawn(found: Found) -> bool:
+        """One of ours, in a folder that is looked into only now."""
+        path = Path(found.name)
+        named = found.from_folder and path.suffix == ".png" and path.stem.casefold() in taken
+        return named and path.parent.resolve() == folder.resolve()
+
+    with _pictures(asked) as pictures, closing(_pages(reader, asked, pictures, is_drawn)) as pages:
         for page in pages:
             if page.error is not None:
                 continue
@@ -91,9 +100,12 @@ def _draw(asked: argparse.Namespace) -> int:
     return tell(reader.report)
 
 
-def _pages(reader: Reader, asked: argparse.Namespace, pictures: Pictures) -> Any:
+def _pages(
+    reader: Reader, asked: argparse.Namespace, pictures: Pictures, but: Callable[[Found], bool] = lambda _: False
+) -> Any:
     options = reader.options
-    return reader.pages(pictures.watch(sources_of(asked), glob=options.glob, download=options.download))
+    found = pictures.watch(sources_of(asked), glob=options.glob, download=options.download)
+    return reader.pages(one for one in found if not but(one))
 
 
 def _pictures(asked: argparse.Namespace) -> Pictures:
