@@ -4,13 +4,17 @@ import json
 import os
 import stat
 import threading
+import time
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from qwen_ocr_loader.cli import main
+from qwen_ocr_loader.draw import Overlay
 from qwen_ocr_loader.errors import SourceError
+from qwen_ocr_loader.source import find
 
 
 @pytest.fixture(autouse=True)
@@ -79,19 +83,44 @@ def test_a_file_that_the_glob_leaves_out_is_no_source(scan, place):
     assert scan.read_text() == "Page 1\n"
 
 
-@pytest.mark.parametrize("concurrency", ["1", "8"])  # one at a time, the folder is looked into after the first drawing
-def test_overlays_get_another_name_than_any_source(concurrency, place, capsys):
+def test_overlays_get_another_name_than_any_source(place, capsys):
     folder = place / "in"
     folder.mkdir()
     for name in ("a.bmp", "a-1.png", "a-1-2.png"):
         Image.new("L", (60, 40), 200).save(folder / name)
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    options = ["-e", "fake", "-o", "in", "--only", "order", "--concurrency", concurrency]
-    assert main(["draw", "in/a.bmp", "in", *options]) == 0
+    assert main(["draw", "in/a.bmp", "in", "-e", "fake", "-o", "in", "--only", "order"]) == 0
     assert {path: path.read_bytes() for path in before} == before
     drawn = [place / line for line in capsys.readouterr().out.split()]
     assert len(drawn) == 4
     assert {*folder.iterdir()} == {*before, *drawn}
+
+
+def test_overlays_are_no_sources_of_the_run_that_draws_them(place, capsys, monkeypatch):
+    folder = place / "in"
+    folder.mkdir()
+    Image.new("L", (60, 40), 200).save(folder / "a.bmp")
+    (folder / "z").mkdir()
+    Image.new("L", (60, 40), 200).save(folder / "z" / "b.bmp")
+    looked, drawn_before = find, threading.Event()
+
+    def late(given, **options):  # so slowly that something has been drawn when the folder is looked into
+        for one in given:
+            assert one != "in" or drawn_before.is_set()
+            yield from looked(one, **options)
+            time.sleep(0.3)
+
+    def saved(overlay, path=None):
+        done = save(overlay, path)
+        drawn_before.set()
+        return done
+
+    save = Overlay.save
+    monkeypatch.setattr(Overlay, "save", saved)
+    monkeypatch.setattr("qwen_ocr_loader.page_pictures.find", late)
+    assert main(["draw", "in/z/b.bmp", "in/z/b.bmp", "in", "-e", "fake", "-o", "in", "--only", "order"]) == 0
+    names = sorted(Path(line).name for line in capsys.readouterr().out.split())
+    assert names == ["a-1.png", "b-1-2.png", "b-1-3.png", "b-1.png"]
 
 
 def test_overlays_of_an_earlier_run_are_written_over(scan, capsys):
