@@ -378,16 +378,25 @@ def test_metadata_stays_small():
 
 
 def test_a_chunk_of_a_long_file_names_its_own_pages_and_their_keys():
-    (record,) = LONG = whole_file(["The tenant pays the rent", "it?", "The owner pays the taxes"] * 40)
-    chunks = split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=60, chunk_overlap=0), LONG)
+    (record,) = long = whole_file(["The tenant pays the rent", "it?", "The owner pays the taxes"] * 60)
+    chunks = split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=60, chunk_overlap=0), long)
     keys = record.metadata["ocr_key"].split(",")
     for chunk in chunks:
         pages = [page for page, *_ in json.loads(chunk.metadata["page_spans"])]
         assert chunk.metadata["ocr_key"].split(",") == [keys[page] for page in pages]
     stray = attach_boxes([Document(page_content="nowhere", metadata=dict(record.metadata))], [record])[0]
     assert (stray.metadata["page_spans"], stray.metadata["ocr_key"]) == ("", "")
-    assert locate(stray).pages == tuple(range(120))
+    assert locate(stray).pages == tuple(range(180))
     assert max(len(json.dumps(chunk.metadata).encode()) for chunk in [*chunks, stray]) < 4096
+
+
+def test_keys_without_a_page_of_their_own_cost_a_chunk_its_keys_not_its_pages():
+    (record,) = whole_file(["The tenant pays the rent", "The owner pays the taxes"] * 40)
+    keys = ",".join(f"{number:064}" for number in range(79))  # of an earlier version, which named each key once
+    old = Document(page_content=record.page_content, metadata={**record.metadata, "ocr_key": keys})
+    (chunk, *_) = split_with_boxes(RecursiveCharacterTextSplitter(chunk_size=60, chunk_overlap=0), [old])
+    assert [page for page, *_ in json.loads(chunk.metadata["page_spans"])] == [0, 1]
+    assert chunk.metadata["ocr_key"] == ""
 
 
 def whole_file(pages):

@@ -235,8 +235,9 @@ def test_documents_are_no_cache(given, tiff, tmp_path, capsys, monkeypatch):
         main(["read", "--cache", given, str(tiff), "-e", "fake"])
     assert f"--cache {given}: that is no cache; put --cache last" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["scan.tiff"]
-    assert main(["read", "--cache", "pages", str(tiff), "-e", "fake"]) == 0
-    assert main(["read", "--cache", "pages", str(tiff), "-e", "fake"]) == 0
+    for _ in range(2):
+        assert main(["read", "--cache", "pages", str(tiff), "-e", "fake"]) == 0
+        (tmp_path / "pages" / "scan.tiff").write_bytes(b"")  # it has been a cache before
 
 
 def test_a_folder_without_documents_is_said(tmp_path, capsys, caplog):

@@ -214,6 +214,16 @@ def test_a_chunk_without_boxes_is_marked_by_its_parents(tmp_path):
     assert [note[:2] for note in annotations(scored)] == [(1, "/Highlight")]
 
 
+def test_a_link_stays_one_and_what_it_leads_to_is_written_anew(book, tmp_path):
+    (tmp_path / "marked.pdf").write_bytes(b"of yesterday")
+    (tmp_path / "link.pdf").symlink_to("marked.pdf")
+    made = annotate_pdf(book, at((0, TOP)), tmp_path / "link.pdf")
+    assert (tmp_path / "link.pdf").is_symlink()
+    assert (tmp_path / "marked.pdf").read_bytes().startswith(b"%PDF")
+    assert [note[:2] for note in annotations(made)] == [(0, "/Highlight")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["book.pdf", "link.pdf", "marked.pdf"]
+
+
 def test_it_is_among_the_citations_too():
     assert citations.highlight is highlight
     with pytest.raises(AttributeError, match="no attribute 'lowlight'"):

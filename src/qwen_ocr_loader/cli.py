@@ -156,8 +156,12 @@ def _made(asked: argparse.Namespace) -> Reader:
 
 
 def _holds_documents(place: Path) -> bool:
-    """Whether it is a file or a folder of documents: what stands after an option with a value that may be left out."""
-    return place.is_file() or (place.is_dir() and any(mime_of_name(path.name) for path in place.iterdir()))
+    """Whether it is a file, or a folder of documents and no cache: what stands after an option whose value may lack."""
+    from .cache.sqlite import FILE_NAME
+
+    if not place.is_dir():
+        return place.is_file()
+    return not (place / FILE_NAME).exists() and any(mime_of_name(path.name) for path in place.iterdir())
 
 
 def _read(asked: argparse.Namespace) -> int:

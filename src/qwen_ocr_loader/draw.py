@@ -12,6 +12,7 @@ from .geometry import Quad
 from .page_pictures import page_image
 from .palette import DOUBT, FIELD, TABLE, step
 from .report import ReadPage
+from .target import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,12 +161,8 @@ class Overlay:
         target = Path(path or f"{self._name}-{self.page.page + 1}.png")
         if any(_is_same(target, one) for one in self._files):
             raise SourceError("the picture would overwrite it; give another path", source=str(target))
-        draft = target.with_name(f".part-{target.name}")  # its suffix says what is written
-        try:
+        with draft_of(target) as draft:
             self.image.save(draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
         return target
 
     def _repr_png_(self) -> bytes:

@@ -15,6 +15,7 @@ from .errors import OCRError, SourceError
 from .page_pictures import LONGEST, Pictures, one_file
 from .palette import ABOUT, MARK
 from .pdf_marks import Mark, write_marked
+from .target import draft_of
 
 if TYPE_CHECKING:
     import os
@@ -96,15 +97,11 @@ def annotate_pdf(
     several = [cited] if _is_one(cited) else cited
     known = None if parents is None else list(parents)
     marks = [mark for one in several for mark in _marks(_located(one, None, known, cache))]
-    draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
     try:
-        with draft.open("wb") as out:
+        with draft_of(target) as draft, draft.open("wb") as out:
             write_marked(file, marks, out, password)
-        draft.replace(target)
     except OSError as error:
         raise OCRError(f"{target} cannot be written ({error.strerror}); give another path as into=") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return target
 
 

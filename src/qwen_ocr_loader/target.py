@@ -51,22 +51,30 @@ class Target:
         Raises:
             OSError: It cannot be written.
         """
-        if self._path.exists() and not self._path.is_file():
-            with _opened(self._path) as file:
-                yield file
-            return
-        target = Path(os.path.realpath(self._path))  # a link stays one
-        draft = target.with_name(f".{target.name}.part")  # what is there stays until all of the new is written
-        try:
-            with _opened(draft) as file:
-                yield file
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        with draft_of(self._path) as draft, _opened(draft) as file:
+            yield file
 
     def _check(self, found: Found, file: FileId | None) -> None:
         if file is not None and file == self._file and _is_read(found):
             raise SourceError(f"the output would overwrite it; {self._otherwise}", source=found.name)
+
+
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """What to write to: it takes the place of the file, or of what a link leads to, once all of it is written.
+
+    Where writing fails, what was there stays. What is no regular file, a device or a pipe, is written to itself.
+    """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".part-{target.name}")  # its suffix may say what is written
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def files_of(given: Any, glob: str) -> Iterator[tuple[Found, FileId]]:

@@ -184,10 +184,10 @@ def _of_pages(spans: Sequence[Span], everywhere: Sequence[Span], metadata: Mappi
     pages, keys = {span.page for span in spans}, str(metadata.get("ocr_key") or "").split(",")
     if len(keys) == len(everywhere):
         keys = [key for key, span in zip(keys, everywhere, strict=True) if span.page in pages]
-    said = {"page_spans": write_spans(spans), "ocr_key": ",".join(keys)}
-    if sum(map(len, said.values())) > ROOM:  # of a chunk that stands nowhere
+    written, found_by = write_spans(spans), ",".join(keys)
+    if len(written) > ROOM:  # of a chunk that stands nowhere
         return {"page_spans": "", "ocr_key": "", "page_last": max(pages)}
-    return said
+    return {"page_spans": written, "ocr_key": found_by if len(written) + len(found_by) <= ROOM else ""}
 
 
 def _fewer_fields(written: str, text: str, room: int) -> str:
