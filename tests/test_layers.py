@@ -13,6 +13,7 @@ SRC = Path(qwen_ocr_loader.__file__).parent
 
 # Each module imports only from rows above its own.
 ROWS = [
+    "forking",
     "errors",
     "geometry",
     "rects",

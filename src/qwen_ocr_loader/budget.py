@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .engines import PaidEngine
 from .errors import BudgetReached
+from .forking import Lock
 from .prices import Money
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Budget:
         self._tasks = tasks
         self._left = None if max_cost is None else Decimal(str(max_cost))
         self._max_cost = max_cost
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def reserve(self, scans: Sequence[Scan]) -> Decimal:
         """Set aside what pages read together may cost, should every engine be asked about them.

@@ -8,12 +8,12 @@ process-wide settings and plugins are left as they are.
 from __future__ import annotations
 
 import hashlib
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import DamagedSource, EmptySource, OCRError, SourceError, SourceTooLarge
+from .forking import Lock
 from .frames import MAX_FRAMES, decode, open_frames
 from .pixels import check_area, plain
 
@@ -135,7 +135,7 @@ class ImageFile:
         self._mime = source.mime
         self.info: dict[str, str] = {}
         self._max_pixels = max_pixels
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._closed = False
         self._frames = self._open(source)
         self.count = self._frames.count

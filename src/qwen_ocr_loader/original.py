@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property
 from io import BufferedReader, BytesIO
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from .errors import DamagedSource, EmptySource, SourceError, UnsupportedSource
 from .filetypes import HEAD, READABLE, mime_of
+from .forking import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

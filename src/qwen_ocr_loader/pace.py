@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from .forking import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +139,7 @@ class Gate:
     def __init__(self, limit: RateLimit, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._next_request = self._next_token = float("-inf")
         self._held_back = 0.0  # seconds that all cool-downs have moved the schedule by
         self._cool_until = float("-inf")
@@ -186,7 +187,7 @@ class Gate:
 
 
 _GATES: dict[tuple[str, ...], Gate] = {}
-_GATES_LOCK = threading.Lock()
+_GATES_LOCK = Lock()
 
 
 def shared_gate(account: tuple[str, ...], given: object) -> Gate:
@@ -198,12 +199,5 @@ def shared_gate(account: tuple[str, ...], given: object) -> Gate:
         return gate
 
 
-def _forked() -> None:
-    """A forked child paces itself: a thread of its parent's may have held a lock."""
-    global _GATES_LOCK  # noqa: PLW0603
-    _GATES_LOCK = threading.Lock()
-    _GATES.clear()
-
-
-with suppress(AttributeError):  # Windows has no fork
-    os.register_at_fork(after_in_child=_forked)
+with suppress(AttributeError):  # Windows has no fork; a forked child paces itself
+    os.register_at_fork(after_in_child=_GATES.clear)

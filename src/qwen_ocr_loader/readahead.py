@@ -19,9 +19,9 @@ import weakref
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from .forking import Lock
 from .geometry import Quad
 from .layout import TextBox, arranged
 from .page_text import PageText, PageTexts

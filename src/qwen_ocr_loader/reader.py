@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
 from .cache import open_cache
 from .engines import installed, make_engine, make_engines
 from .flight import InFlight
+from .forking import cached_property
 from .options import OptionArgs, Options
 from .report import Report
 from .run import Run

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePath
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .download import Download, without_secrets
 from .errors import EmptySource, MissingDependency, OCRError, SourceError, SourceTooLarge, UnsupportedSource
+from .forking import Lock
 from .original import Source, from_bytes, from_path, from_pixels, pixels_name, unreadable
 
 if TYPE_CHECKING:

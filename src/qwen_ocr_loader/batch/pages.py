@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +16,7 @@ from ..download import without_secrets
 from ..engines.base import Asked, Scan
 from ..engines.flows import Pause
 from ..errors import BudgetReached, EngineError, OCRError, SourceError, UnsupportedSource
+from ..forking import cached_property
 from ..images import PageImage
 from ..jobs import Job
 from ..report import Failure, Origin

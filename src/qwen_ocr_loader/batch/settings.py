@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from ..catalog import MODELS, lookup
@@ -14,6 +13,7 @@ from ..engines import make_engine
 from ..engines.openai import OpenAIEngine
 from ..errors import BatchError
 from ..fields.schema import schema_of
+from ..forking import cached_property
 from ..options import Options
 from ..reader import Reader
 

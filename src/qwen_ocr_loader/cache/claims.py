@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
+from ..forking import Lock
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -50,7 +52,7 @@ class Claims:
 
     def start(self) -> None:
         """Hold nothing; a forked child starts so, as what is held is its parent's."""
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._held: dict[str, str] = {}
         self._watched: dict[str, _Sighting] = {}
         self._wake: threading.Event | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..forking import Lock
 from .contract import NOTE, CacheStats
 
 if TYPE_CHECKING:
@@ -71,16 +71,10 @@ class StoreCache:
         return key.startswith(self.PREFIX + NOTE)
 
 
-_LOCK = threading.Lock()
+_LOCK = Lock()
 _CLAIMED: set[tuple[int, str]] = set()
 """For all caches of a store in this process, not for one of them."""
 
 
-def _forked() -> None:
-    global _LOCK  # noqa: PLW0603 - a thread of the parent's may have held it
-    _LOCK = threading.Lock()
-    _CLAIMED.clear()
-
-
 with suppress(AttributeError):  # Windows has no fork
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_child=_CLAIMED.clear)

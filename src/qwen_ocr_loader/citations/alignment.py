@@ -11,9 +11,9 @@ import unicodedata
 from array import array
 from bisect import bisect_left
 from difflib import SequenceMatcher
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..forking import cached_property
 from ..squashed import Level, Squashed, squashed
 
 if TYPE_CHECKING:

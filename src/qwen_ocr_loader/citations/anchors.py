@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..forking import cached_property
 from ..render import text_hash
 from ..writing import part_of_line, widened
 

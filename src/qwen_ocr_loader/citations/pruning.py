@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..forking import cached_property
 from ..render import text_hash
 from ..tables.splitting import CUT_FROM
 from ..writing import part_of_line

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cleanup import ended
 from ..errors import EngineError, RequestRejected, ServiceFailed
+from ..forking import Lock
 from .address import Address
 from .flows import PIECE, Call, FileBody, Flow, Pause, Reply, Turn
 
@@ -39,7 +39,7 @@ class Connections:
 
     def _start(self) -> None:
         self._process = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sync: tuple[httpx.Client, int] | None = None
         self._async: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, int]] = {}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-import threading
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import MissingDependency
+from ..forking import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ PROCESSOR = Path("/proc/cpuinfo")
 INSTALL_OPENVINO = "pip install 'qwen-ocr-loader[openvino]'"
 KEPT = 1000  # steps of the network for a width of picture: what OpenVINO has worked out for them is used again
 NARROW, MEDIUM = 256, 512  # pixels
-_importing = threading.Lock()
+_importing = Lock()
 _given_up: list[BaseException] = []
 logger = logging.getLogger("qwen_ocr_loader")
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import MissingDependency
+from ..forking import Lock
 from ..preprocess.tones import denoised
 from .heatmap import boxes_of
 from .models import INSTALL, model_files
@@ -87,9 +87,9 @@ class PPOCR:
         beside = ThreadPoolExecutor(1, "ppocr-loading")
         self._early: Future[LineRecogniser] | None = beside.submit(self._load)  # while the first page's lines are found
         beside.shutdown(wait=False)
-        self._loading = threading.Lock()
+        self._loading = Lock()
         self._detector = network(files.detector, runtime, threads=threads)
-        self._detecting = threading.Lock()  # it is the step that takes memory, and uses all threads by itself
+        self._detecting = Lock()  # it is the step that takes memory, and uses all threads by itself
 
     def read(self, image: Pixels) -> list[Seen]:
         """The lines of a BGR image (height x width x 3), legible or not, in the detector's order."""
@@ -183,7 +183,7 @@ class PPOCR:
             return self._recogniser
 
 
-_loading = threading.Lock()
+_loading = Lock()
 
 
 def shared(threads: int, model: str = "small", folder: str = "", runtime: str = AUTO) -> PPOCR:
@@ -224,16 +224,6 @@ def _loaded(threads: int, model: str, folder: str, runtime: str, _process: int) 
         raise MissingDependency(
             f"the local engine needs {error.name}; type: {INSTALL['small']}", engine="local"
         ) from error
-
-
-def _unlock() -> None:
-    """In a forked process: the thread that held the lock was left behind."""
-    global _loading  # noqa: PLW0603
-    _loading = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock)
 
 
 def _length(found: Sequence[Corners]) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import threading
 from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..download import Download
 from ..errors import DownloadFailed, EngineError
+from ..forking import Lock
 from .recognition import LineRecogniser
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def in_reading_order(printed: str) -> str:
     return _RIGHTWARD_RUN.sub(lambda run: run[0][::-1], aloud)
 
 
-_fetching = threading.Lock()
+_fetching = Lock()
 
 
 def _file_name(name: str) -> str:

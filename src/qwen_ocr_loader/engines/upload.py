@@ -12,7 +12,6 @@ import html
 import json
 import os
 import re
-import threading
 import time
 import uuid
 from copy import copy
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ..errors import EngineError, RateLimited, RequestRejected, ServiceFailed
+from ..forking import Lock
 from ..pace import retry_after
 from .faults import Complaint, complaint, fault
 from .flows import Call, Pause
@@ -97,12 +97,12 @@ class Uploads:
 
     def _start(self) -> None:
         self._process = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._policies: dict[Owner, Policy] = {}
         self._fetches: dict[Owner, Fetch] = {}
         self._stored: dict[tuple[Owner, bytes], tuple[str, float]] = {}
 
-    def _alone(self) -> threading.Lock:
+    def _alone(self) -> Lock:
         if self._process != os.getpid():
             self._start()
         return self._lock

@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections import defaultdict
 from difflib import SequenceMatcher
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..forking import cached_property
 from .amounts import amounts_in, readings
 from .dates import dates_in
 from .letters import plain

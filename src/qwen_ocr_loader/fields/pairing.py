@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..forking import cached_property
 from ..results import Field
 from .items import items
 from .labels import Concept, Vocabulary, concept_of, likeness, phrase

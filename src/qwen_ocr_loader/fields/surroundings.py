@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from ..forking import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,9 +7,9 @@ Markdown is searched for pieces of both. Listings, code and formulas between dol
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..forking import cached_property
 from ..markup import unwrapped
 from ..tables import find_tables
 from . import blocks

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..engines.local import cores
 from ..engines.ppocr import cut_out, shared
+from ..forking import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cache import open_cache
 from ..cache.directory import DirectoryCache
 from ..errors import MissingDependency
+from ..forking import cached_property
 from .redis_store import RedisStore
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ..forking import cached_property
 from ..geometry import Box, Quad, TextFrame
 from ..layout import TextBox, is_leftward, text_angle
 from ..results import Table

@@ -6,12 +6,12 @@ longest side 488 pixels, ImageNet's mean and deviation, padded to a square.
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..forking import Lock
 from ..geometry import Box
 from .slots import Slot
 
@@ -29,7 +29,7 @@ SIDE = 488
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CELLS = ("<td>", "<td", "<td></td>")
 
-_loading = threading.Lock()
+_loading = Lock()
 
 
 def model_path() -> Path | None:

@@ -7,10 +7,10 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..forking import cached_property
 from .rule import NotApplicable, expect
 
 if TYPE_CHECKING:
