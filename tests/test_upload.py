@@ -590,11 +590,9 @@ def test_a_forked_child_neither_waits_nor_hangs():
     uploads = Uploads()
     flow = storage_of(uploads=uploads).store(b"1", "image/png")
     assert next(flow).method == "GET"
-    uploads._lock.acquire()  # as another thread may hold it
-    with child() as forked:
+    with uploads._lock, child() as forked:  # as another thread may hold it
         if forked:
             assert next(storage_of(uploads=uploads).store(b"2", "image/png")).method == "GET"
-    uploads._lock.release()
     assert isinstance(uploads.policy(OWNER, mine := Fetch(10)), Fetch)
     assert uploads.policy(OWNER, mine) is not mine, "the parent's own fetch goes on"
     assert flow.send(policy_reply()).method == "POST"

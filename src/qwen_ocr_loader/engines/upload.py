@@ -84,8 +84,8 @@ class Fetch:
 class Uploads:
     """What the calls of an engine share: policies, who fetches one, and the addresses of pictures already stored.
 
-    Any number of threads and event loops may use it. It is empty after pickling and in a forked child, where a lock
-    could stay locked, and a fetch under way, by a thread that is not there.
+    Any number of threads and event loops may use it. It is empty after pickling and in a forked child, where a fetch
+    could stay under way by a thread that is not there.
 
     Args:
         clock: Seconds. Not a monotonic one, which stands still while a laptop sleeps, and addresses do not.
