@@ -258,6 +258,8 @@ KINDS[sys.argv[1]](sys.argv[2] + "-warm").claim(key(1))  # nobody may be unable 
 if os.geteuid() == 0:
     os.seteuid(65534)
 cache = KINDS[sys.argv[1]](sys.argv[2])
+for kept in sys.argv[3:]:
+    print(cache.get(key(int(kept))), cache.get(key(99)), cache.stats())
 for use in (lambda: cache.put(key(1), b"x"), lambda: cache.claim(key(1))):
     try:
         use()
@@ -278,6 +280,28 @@ def test_a_folder_that_may_not_be_written(make, kind):
         done = run(CODE_AS_NOBODY, kind, folder)
         assert done.stdout.count("give another folder: cache=FOLDER") == 2, done.stderr
         folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no such permissions here")
+def test_what_is_in_a_folder_that_may_only_be_read_is_found(kind, in_use):
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name) / "caché 100%20?#"
+        cache = KINDS[kind](folder)
+        cache.put(key(7), b"paid for")
+        if not in_use:
+            cache.close()
+        for path in (*folder.iterdir(), folder, Path(name)):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        done = run(CODE_AS_NOBODY, kind, folder, 7)
+        assert done.stdout.splitlines()[0] == "b'paid for' None CacheStats(pages=1, bytes=8)", done.stderr
+        assert done.stdout.count("give another folder: cache=FOLDER") == 2, done.stderr
+        assert done.stdout.count("nothing new is kept: make it writable, or") == 2 * (kind == "sqlite")
+        cache.close()
+        for path in (Path(name), folder, *folder.iterdir()):
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 CODE_FULL = """

@@ -96,6 +96,35 @@ def test_a_wrong_option_value_is_a_usage_error(tiff, capsys):
     assert "write it like '1,3-5,9-'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("read {} --pagse 1", "qwen-ocr read: error: there is no option --pagse; did you mean '--pages'?"),
+        ("read {} --fomrat=json", "there is no option --fomrat; did you mean '--format'?"),
+        ("view {} --otput page.html", "qwen-ocr view: error: there is no option --otput; did you mean '--output'?"),
+        ("batch submit {} --widnow 48", "there is no option --widnow; did you mean '--window'?"),
+        ("cache stats -q", "there is no option -q; there are '--help', '-h'"),
+        ("read {} --pages 1 -- --pages", "no such file or folder"),
+        ("cache stats one two", "unrecognized arguments: two"),
+    ],
+)
+def test_an_unknown_option_is_told_its_neighbour(given, says, tiff, capsys):
+    try:
+        code = main(given.format(tiff).split())
+    except SystemExit as exit_:
+        code = exit_.code
+    assert code
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["read {0} -e fake {0}", "read {0} {0} -e fake", "read -e fake -- {0} {0}"])
+def test_files_may_stand_before_options_and_after(given, tiff, capsys):
+    assert main(["read", str(tiff), "-e", "fake"]) == 0
+    once = capsys.readouterr().out
+    assert main(given.format(tiff).split()) == 0
+    assert capsys.readouterr().out == f"{once}\f{once}"
+
+
 def test_standard_input_is_a_file_too(tiff):
     done = subprocess.run(
         [sys.executable, "-m", "qwen_ocr_loader.cli", "read", "-", "-e", "fake"],

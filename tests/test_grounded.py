@@ -336,6 +336,36 @@ def test_what_is_in_a_table_without_cells_is_kept():
     assert answer.tables == ()
 
 
+CAPTIONED = "<table><caption>Tides of May</caption><tr><td>High</td><td>12:04</td></tr><p>Local time</p></table>"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda table: parsed(f'<div data-bbox="100 100 900 200">{table}</div>'),
+        lambda table: parsed(f"<!-- Table (100, 100, 900, 200) -->\n{table}"),
+        lambda table: spotted(json.dumps([{"bbox_2d": [100, 100, 900, 200], "text": table}])),
+    ],
+    ids=["html", "markdown", "region"],
+)
+def test_what_is_in_a_table_outside_its_cells_is_kept_around_it(read):
+    answer = read(CAPTIONED)
+    assert answer.text == "Tides of May\n\n| High | 12:04 |\n| --- | --- |\n\nLocal time"
+    assert [table.rows for table in answer.tables] == [(("High", "12:04"),)]
+    assert {line.text for line in answer.lines if line.quad} == {"Tides of May", "| High | 12:04 |", "Local time"}
+
+
+def test_a_region_is_cut_into_its_tables_and_what_is_between():
+    latex = r"\begin{table}\caption{Tides of May}\begin{tabular}{l}High\\\end{tabular}\end{table}"
+    regions = [latex, "Low water\n<table><tr><td>Ebb</td></tr></table>", "Slack"]
+    answer = spotted(json.dumps([{"bbox_2d": [100, 100, 900, 200], "text": text} for text in regions]))
+    pieces = ["Tides of May", "| High |\n| --- |", "Low water", "| Ebb |\n| --- |", "Slack"]
+    assert answer.text == "\n\n".join(pieces)
+    assert (len(answer.tables), answer.truncated) == (2, False)
+    cut = spotted(json.dumps([{"bbox_2d": [100, 100, 900, 200], "text": "<table><tr><td>Ebb</td></tr>"}]))
+    assert cut.truncated
+
+
 def test_html_without_a_known_frame_has_no_places_but_says_why():
     answer = parsed('<p data-bbox="100 100 900 200">Two</p>', None)
     assert boxes(answer) == {"Two": None}

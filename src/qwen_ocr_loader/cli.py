@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from contextlib import closing
 from importlib.util import find_spec
@@ -30,7 +31,7 @@ from .cli_pages import (
 )
 from .cli_pictures import add_pictures
 from .engines import engine_factories, install_command, load_trouble, missing_packages, tasks_of
-from .errors import MissingDependency, OCRError, SourceError
+from .errors import MissingDependency, OCRError, SourceError, did_you_mean
 from .options import ErrorPolicy
 from .reader import Reader
 from .source import mime_of_name
@@ -73,8 +74,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes files after options, and names the option that is nearest to one it does not know."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        asked, unknown = super().parse_known_args(args, namespace)
+        given, files = unknown, []
+        if "--" in unknown:
+            at = unknown.index("--")
+            given, files = unknown[:at], unknown[at + 1 :]
+        if wrong := next((word.partition("=")[0] for word in given if word.startswith("-") and word != "-"), None):
+            known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", self.format_help()))
+            self.error(f"there is no option {wrong}{did_you_mean(wrong, known)}")
+        if "sources" in asked:
+            asked.sources += given + files
+            unknown = []
+        return asked, unknown
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="qwen-ocr", description="Scans in, citable text out.")
+    parser = _Parser(prog="qwen-ocr", description="Scans in, citable text out.")
     parser.add_argument("--version", action="version", version=f"qwen-ocr {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is going on, on stderr")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -23,7 +23,7 @@ from .qwenvl import (
     is_qwenvl_html,
     is_qwenvl_markdown,
     markdown_blocks,
-    markup_block,
+    region_blocks,
 )
 from .rects import RotatedRect, area_quad
 from .results import Line, scrub
@@ -113,8 +113,9 @@ def _spotted(task: TaskName | None, text: str) -> Spotted | None:
 
 def _lines(spotted: Spotted, frame: Size | None, size: Size | None, *, sure: bool) -> Answer:
     if any(spot.is_block for spot in spotted.spots):
-        blocks = (markup_block(spot.text, spot.place) for spot in spotted.spots)
-        return _page(Blocks(tuple(block for block in blocks if block), spotted.cut_off), frame, sure=sure)
+        regions = [region_blocks(spot.text, spot.place) for spot in spotted.spots]
+        blocks = tuple(block for region in regions for block in region.blocks)
+        return _page(Blocks(blocks, spotted.cut_off or any(region.cut_off for region in regions)), frame, sure=sure)
     spots = [spot for spot in spotted.spots if one_line(spot.text)]
     places, doubt = believed([spot.place for spot in spots], frame, sure=sure)
     exact = frame is not None and any(places)

@@ -139,7 +139,7 @@ class Lenient:
             self._in_a_row += 1
             if not self._said:
                 self._said = True
-                logger.warning("%s; reading on, and paying for pages that it may have", _said_by(error))
+                logger.warning("%s; reading on, though a page may be paid for again", _said_by(error))
             return otherwise
         self._in_a_row = 0
         return done

@@ -23,6 +23,7 @@ from .tables import find_tables, html_tables, to_markdown
 
 if TYPE_CHECKING:
     from .boxes import Place
+    from .tables import FoundTable
 
 _NOISE = re.compile(r"\s(?!(?:col|row)span\b)[\w-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+)")
 
@@ -57,19 +58,17 @@ class Blocks(NamedTuple):
     cut_off: bool = False
 
 
-def markup_block(text: str, place: Place) -> Block | None:
-    """What a model read in one region: a table, in whatever markup, or text with formulas; None where it is empty."""
-    body = unwrapped(text)
-    tables = find_tables(body)
-    if len(tables) == 1 and not (body[: tables[0].start] + body[tables[0].end :]).strip():
-        return _table_block(tables[0].table, place)
-    return Block(body, place, formulas=formulas(body)) if body else None
+def region_blocks(text: str, place: Place) -> Blocks:
+    """What a model read in one region: tables, in whatever markup, and text with formulas, all at its place."""
+    return _around_tables(unwrapped(text), place)
 
 
-def _table_block(table: Table, place: Place) -> Block | None:
-    if not table.rows:
-        return None
-    return Block(to_markdown(table.rows), place, table=Table(_bare(table.html), table.rows))
+def _table_blocks(found: FoundTable, place: Place) -> list[Block]:
+    """A table between the lines written in it outside its cells, its caption for one."""
+    table = found.table
+    row_block = Block(to_markdown(table.rows), place, table=Table(_bare(table.html), table.rows))
+    above, below = (Block(text, place) for text in (found.above, found.below))
+    return [block for block in (above, row_block, below) if block.text]
 
 
 def _bare(html: str) -> str:
@@ -92,16 +91,20 @@ def is_qwenvl_markdown(text: str) -> bool:
 
 def markdown_blocks(text: str) -> Blocks:
     """A page in Qwen's Markdown; what is between its tables is kept as it is, without a place."""
-    body = unwrapped(text)
-    blocks: list[Block | None] = []
+    return _around_tables(unwrapped(text))
+
+
+def _around_tables(body: str, place: Place = None) -> Blocks:
+    """A text cut into tables and what is between them; a table may say where it stands if the text has no place."""
+    blocks: list[Block] = []
     end, cut_off = 0, False
     for found in find_tables(body):
         if found.start < end:
             continue
         before = body[end : found.start]
-        blocks += [_prose(before), _table_block(found.table, _announced(before))]
+        blocks += [*_prose(before, place), *_table_blocks(found, place or _announced(before))]
         end, cut_off = found.end, cut_off or not found.whole
-    return Blocks(tuple(block for block in (*blocks, _prose(body[end:])) if block), cut_off)
+    return Blocks((*blocks, *_prose(body[end:], place)), cut_off)
 
 
 def _announced(before: str) -> Place:
@@ -112,9 +115,9 @@ def _announced(before: str) -> Place:
     return read_box(comments[-1][2])
 
 
-def _prose(text: str) -> Block | None:
+def _prose(text: str, place: Place) -> list[Block]:
     body = _cleaned(text)
-    return Block(body, formulas=formulas(body)) if body else None
+    return [Block(body, place, formulas=formulas(body))] if body else []
 
 
 def _cleaned(text: str) -> str:
@@ -238,18 +241,15 @@ class _Page(HTMLParser):
             self.blocks.append(Block(text, above.place, above.mark, formulas=formulas(text)))
 
     def _end_table(self, end: int) -> None:
-        """The table that has been open; what is written in it outside its cells comes before it."""
+        """The table that has been open."""
         assert self._table
         source, place = self._source[self._table[0] : end], self._above().place
         self._table = None
         found = html_tables(source)
-        blocks = [_table_block(table.table, place) for table in found]
-        outside = re.findall(r"<caption\b[^<>]*>([^<>]{1,2000})</caption>", source, re.IGNORECASE)
-        if not any(blocks):
-            outside = [re.sub(r"<[^<>]*>?", " ", source)]
-        said = (" ".join(unescape(text).split()) for text in outside)
-        self.blocks += [Block(text, place) for text in said if text]
-        self.blocks += filter(None, blocks)
+        blocks = [block for table in found for block in _table_blocks(table, place)]
+        if not blocks and (said := " ".join(unescape(re.sub(r"<[^<>]*>?", " ", source)).split())):
+            blocks = [Block(said, place)]
+        self.blocks += blocks
         self.cut_off = self.cut_off or not all(table.whole for table in found)
         if self._stack and self._stack[-1].tag == "table":
             self._stack.pop()

@@ -23,6 +23,8 @@ def failed_at(place: object, error: Exception) -> CacheFailed:
     """Because of an error of the file system or of SQLite."""
     full = getattr(error, "errno", None) in _FULL or "disk is full" in str(error)
     advice = "make room on that disk, or delete the cache" if full else "give another folder: cache=FOLDER"
+    if "readonly" in str(error):
+        advice = f"what is in it is found, and nothing new is kept: make it writable, or {advice}"
     return CacheFailed(f"the cache {place} fails ({getattr(error, 'strerror', None) or error}); {advice}")
 
 

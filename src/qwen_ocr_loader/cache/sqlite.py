@@ -23,6 +23,7 @@ FILE_NAME = "pages.sqlite3"
 VERSION = 1
 _APPLICATION = 0x51_6F_63_63  # tells our files from other SQLite files
 _PATIENCE = 30.0  # seconds to wait for other processes' changes; each takes a millisecond
+_NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)  # of a file, and of one beside it
 _TABLES = f"""
 CREATE TABLE pages (key TEXT PRIMARY KEY, value BLOB NOT NULL, made REAL NOT NULL);
 CREATE TABLE claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, renewed INTEGER NOT NULL) WITHOUT ROWID;
@@ -172,10 +173,26 @@ class SqliteCache:
 def _connected(folder: Path) -> sqlite3.Connection:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        database = _checked(path)
+    except sqlite3.OperationalError as error:
+        if _primary(error) not in _NOT_WRITABLE or not _is_at_rest(path):
+            raise
+        return _checked(path, at_rest=True)
+    database.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last pages, never the file
+    return database
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether nobody is writing: there is no log beside it (sqlite.org/wal.html, "Read-Only Databases", 2026-11)."""
+    return path.exists() and not path.with_name(f"{FILE_NAME}-wal").exists()
+
+
+def _checked(path: Path, *, at_rest: bool = False) -> sqlite3.Connection:
+    place = f"{path.as_uri()}?immutable=1" if at_rest else path
+    database = sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=at_rest)
     try:
         _check(database, path)
-        database.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last pages, never the file
     except BaseException:
         database.close()
         raise
@@ -216,11 +233,16 @@ def _switch_to_wal(database: sqlite3.Connection) -> None:
         try:
             database.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+            if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
                 raise
             time.sleep(0.01)
         else:
             return
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """SQLite's code, without what extends it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 _ALL_LOCK = threading.RLock()
