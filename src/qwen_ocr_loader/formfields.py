@@ -2,8 +2,7 @@
 
 PDFium's text of a page leaves annotations out, so a filled form would be indexed empty. Text and choice fields give
 what they show, checked boxes and radio buttons a cross, free text (what "typewriters" write on forms without fields)
-its lines; what is hidden, and passwords, give nothing. The words of stamps and signatures are in pictures of their own:
-only recognition (``text_layer="never"``) reads them.
+its lines; what is hidden, and passwords, give nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .layout import TextBox
-from .pdf import pdfium, storable
+from .pdf import is_seen, pdfium, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 CHECKED = "☒"
 _WIDEST = 0.75  # of the field's height: no letter of its text is wider
 _PASSWORD = 1 << 13  # PDF 32000-1:2008, table 228
-_UNSEEN = 1 << 1 | 1 << 5  # hidden, no view: table 165
 
 
 def field_boxes(form: Any, page: Any, frame: PageFrame) -> Iterator[TextBox]:
@@ -55,7 +53,7 @@ def field_boxes(form: Any, page: Any, frame: PageFrame) -> Iterator[TextBox]:
 def _boxes(lines: Sequence[str], annotation: Any, frame: PageFrame) -> Iterator[TextBox]:
     """The lines of an annotation, from its top to its bottom, all equally high."""
     raw, rect = pdfium(), pdfium().FS_RECTF()
-    if raw.FPDFAnnot_GetFlags(annotation) & _UNSEEN or not raw.FPDFAnnot_GetRect(annotation, ctypes.byref(rect)):
+    if not is_seen(annotation) or not raw.FPDFAnnot_GetRect(annotation, ctypes.byref(rect)):
         return
     left, right = sorted((rect.left, rect.right))
     bottom, top = sorted((rect.bottom, rect.top))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-    from .layout import TextBox
     from .source import Source
 
 LOCK = threading.RLock()
@@ -43,6 +42,7 @@ INFO_KEYS = {
 }
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSEEN = 1 << 1 | 1 << 5  # an annotation is hidden, or for print only: PDF 32000-1:2008, table 165
 _DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:([+-])(\d\d)'?(\d\d)?|(Z))?")
 
 
@@ -128,16 +128,24 @@ class PDFDocument:
         """Draw the values of form fields over a rendered page. Call inside ``page``."""
         self._form.draw(page, bitmap, width, height)
 
-    def field_boxes(self, page: Any, frame: PageFrame) -> Iterator[TextBox]:
-        """What is filled into a page, in form fields or as free text. Call inside ``page``."""
-        from .formfields import field_boxes
+    @contextmanager
+    def copy_of_page(self, number: int) -> Iterator[Any]:
+        """PDFium's handle of a new document, with a copy of that page to be changed at will, or without any page.
 
-        return field_boxes(self._form.handle, page, frame)
+        Call inside ``page``.
+        """
+        raw = pdfium()
+        copy = raw.FPDF_CreateNewDocument()
+        try:
+            raw.FPDF_ImportPagesByIndex(copy, self._handle, ctypes.byref(ctypes.c_int(number)), 1, 0)
+            yield copy
+        finally:
+            raw.FPDF_CloseDocument(copy)
 
     @property
-    def has_form(self) -> bool:
-        """True where the PDF has an AcroForm or XFA."""
-        return bool(self._form.handle)
+    def form(self) -> Any:
+        """PDFium's form environment; None where the PDF has no AcroForm or XFA."""
+        return self._form.handle
 
     def _check_open(self) -> None:
         if self.closed:
@@ -169,6 +177,11 @@ def short(name: str, result: Any = ctypes.c_int) -> Any:
     address = ctypes.cast(getattr(pdfium(), name), ctypes.c_void_p).value
     assert address
     return ctypes.PYFUNCTYPE(result)(address)
+
+
+def is_seen(annotation: Any) -> bool:
+    """Whether an annotation is shown on a screen."""
+    return not pdfium().FPDFAnnot_GetFlags(annotation) & _UNSEEN
 
 
 def frame_of(page: Any) -> PageFrame:

@@ -24,7 +24,7 @@ from .textpage import TextPage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .geometry import PageFrame
+    from .geometry import Box, PageFrame
     from .layout import TextBox
     from .pdf_objects import PageObjects, Picture
     from .results import Line
@@ -80,26 +80,44 @@ class TextLayer:
         text, spans = self.arrangement or arranged(self.boxes, width, height, keep_order=True)
         return text, lines_of(self.boxes, text, spans)
 
-    def with_values(self, values: tuple[TextBox, ...]) -> TextLayer:
-        """With what was filled into the page's form fields, which is no part of its text but as sound as that.
+    def with_values(self, filled_in: Sequence[TextBox], drawn: Sequence[TextBox] = ()) -> TextLayer:
+        """With what was filled into the page's form fields, or stamped on it, which is as sound as its own text.
 
         Where the text is not sound the page is drawn and recognised, values and all.
         """
-        if not values or not (self.sound or self.boxes):
+        if not (filled_in or drawn) or not (self.sound or self.boxes):
             return self
         boxes = list(self.boxes)
-        for value in values:
-            boxes.insert(_place(value, boxes), value)
+        bounds = [box.quad.bounds for box in boxes]
+        for number, value in enumerate((*filled_in, *drawn)):
+            box = value.quad.bounds
+            at = _after_its_row(box, bounds)
+            if at is None:
+                at = len(boxes) if number < len(filled_in) else _after_what_is_above(box, bounds)
+            boxes.insert(at, value)
+            bounds.insert(at, box)
         return TextLayer(self.sound, "sound" if self.sound else self.reason, tuple(boxes))
 
 
-def _place(value: TextBox, boxes: list[TextBox]) -> int:
-    """Where a value belongs among the page's lines: after the nearest one to the left of it in its row, else last."""
-    box = value.quad.bounds
-    middle = (box.top + box.bottom) / 2
-    rows = ((other.quad.bounds, number) for number, other in enumerate(boxes))
-    left = [(seen.right, number) for seen, number in rows if seen.top < middle < seen.bottom and seen.left < box.left]
-    return max(left)[1] + 1 if left else len(boxes)
+def _after_its_row(value: Box, lines: Sequence[Box]) -> int | None:
+    """The place after the nearest line to the left of a value; None where there is none."""
+    middle = (value.top + value.bottom) / 2
+    row = [
+        (seen.right, n) for n, seen in enumerate(lines) if seen.top < middle < seen.bottom and seen.left < value.left
+    ]
+    return max(row)[1] + 1 if row else None
+
+
+def _after_what_is_above(value: Box, lines: Sequence[Box]) -> int:
+    above = [(_gap(line, value), -n) for n, line in enumerate(lines) if line.bottom < value.bottom]
+    return 1 - min(above)[1] if above else 0
+
+
+def _gap(one: Box, other: Box) -> float:
+    """How far two boxes are apart, squared."""
+    across = max(one.left - other.right, other.left - one.right, 0.0)
+    down = max(one.top - other.bottom, other.top - one.bottom, 0.0)
+    return across * across + down * down
 
 
 def read_text_layer(page: Any, frame: PageFrame, *, anyway: bool = False) -> TextLayer:
@@ -122,7 +140,7 @@ def _verdict(text: TextPage, page: Any, frame: PageFrame) -> str:
     if not text.text or text.text.isspace():
         objects = page_objects(page)
         return "no text" if objects.pictures or objects.paths else "blank"
-    if _is_garbled(text):
+    if is_garbled(text):
         return "garbled"
     printed, objects = _printed(text.text), page_objects(page, depth=0)
     if printed >= _FEW and cover([*objects.pictures, *objects.closed], frame) < _OCR_COVER:
@@ -155,7 +173,8 @@ def _buries(picture: Picture, objects: PageObjects, frame: PageFrame) -> bool:
     return texts > 0 and picture.texts_before * 2 >= texts and cover([picture], frame) > _PAGE_COVER
 
 
-def _is_garbled(text: TextPage) -> bool:
+def is_garbled(text: TextPage) -> bool:
+    """Whether its characters are not those that are seen: a font does not tell, or tells nonsense."""
     if _unmapped(text, _QUICK_SAMPLE) and _unmapped(text, _SAMPLE) > _MAX_UNMAPPED and not _reads_well(text):
         return True
     return len(_STRANGE.findall(text.text)) > _MAX_STRANGE * len(text.text)
