@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import PageResult, Reader
 from qwen_ocr_loader.cli import _parser, main
-from qwen_ocr_loader.cli_pages import tell
+from qwen_ocr_loader.cli_pages import TYPED, tell, typed
 from qwen_ocr_loader.errors import DamagedSource, UnsupportedTask
 from qwen_ocr_loader.options import Options
 from qwen_ocr_loader.page_pictures import Pictures
@@ -86,7 +86,7 @@ def test_a_bad_file_is_named_the_others_are_read_and_the_exit_code_tells(tiff, t
 
 def test_an_impossible_task_exits_with_its_class_code(tiff, capsys):
     assert main(["read", str(tiff), "-e", "local", "-t", "formula_recognition"]) == UnsupportedTask.exit_code
-    assert "cannot do task='formula_recognition'" in capsys.readouterr().err
+    assert "cannot do --task 'formula_recognition'; engines that can: --engine 'dashscope'" in capsys.readouterr().err
 
 
 def test_a_wrong_option_value_is_a_usage_error(tiff, capsys):
@@ -115,6 +115,26 @@ def test_an_unknown_option_is_told_its_neighbour(given, says, tiff, capsys):
         code = exit_.code
     assert code
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("give its password as password=...", "give its password as --password ..."),
+        ('pass prompt=, or text_layer="never"', 'pass --prompt, or --text-layer "never"'),
+        ("pages_per_call=3: want 1; cache=FOLDER", "--pages-per-call 3: want 1; --cache FOLDER"),
+        ("LocalEngine(languages=('ko',)), coordinates=", "LocalEngine(languages=('ko',)), coordinates="),
+        ("http://a.example/x?pages=3&dpi=2 my_pages=4", "http://a.example/x?pages=3&dpi=2 my_pages=4"),
+        ("pass Download(allow_private=True).", "pass --allow-private."),
+    ],
+)
+def test_messages_say_what_to_type_on_a_command_line(message, told):
+    assert typed(message) == told
+
+
+def test_options_in_messages_are_options():
+    known = vars(_parser().parse_args(["read", "scan.pdf"])).keys()
+    assert set(TYPED) <= known
 
 
 @pytest.mark.parametrize("given", ["read {0} -e fake {0}", "read {0} {0} -e fake", "read -e fake -- {0} {0}"])

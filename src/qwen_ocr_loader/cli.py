@@ -26,6 +26,7 @@ from .cli_pages import (
     page_options,
     sources_of,
     tell,
+    typed,
     write_pages,
     write_review,
 )
@@ -58,10 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = asked.run(asked)
     except OCRError as error:
-        print(f"qwen-ocr: {error}", file=sys.stderr)
+        print(f"qwen-ocr: {typed(error)}", file=sys.stderr)
         return error.exit_code
     except WrongOption as error:
-        parser.error(str(error))
+        parser.error(typed(error))
     except KeyboardInterrupt:
         print("qwen-ocr: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import contextmanager
 from importlib import import_module
@@ -32,6 +33,13 @@ MOST_PLACES = 20
 FORMATS = ("text", "markdown", "json", "jsonl")
 DEFAULTS = Options()
 ENGINES = "auto, local, NAME or NAME:MODEL; several are asked in turn"
+
+TYPED = (
+    *("base_url", "cache", "concurrency", "dpi", "engine", "fields", "glob", "max_cost", "on_error", "pages"),
+    *("pages_per_call", "password", "preprocess", "prompt", "rasterizer", "rate_limit", "region", "task"),
+    *("text_format", "text_layer", "witness"),
+)
+"""Options that take their value on the command line as in Python."""
 
 
 class WrongOption(Exception):
@@ -235,6 +243,18 @@ def _cell(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else " ".join(str(value).split())
 
 
+_OPTION = re.compile(rf"(?<![\w(.?&/-])({'|'.join(TYPED)})=([^\s,;])?")
+
+
+def typed(message: object) -> str:
+    """A message that says what to type, as it is typed here: ``--pages 1`` for ``pages=1``."""
+
+    def option(told: re.Match[str]) -> str:
+        return f"--{told[1].replace('_', '-')}" + (f" {told[2]}" if told[2] else "")
+
+    return _OPTION.sub(option, str(message)).replace("Download(allow_private=True)", "--allow-private")
+
+
 def tell(report: Report) -> int:
     """What was skipped, cut off or failed, each message with its pages, to stderr; the exit code is the first's."""
     for name in report.skipped:
@@ -244,7 +264,7 @@ def tell(report: Report) -> int:
     if report.failures:
         print(f"failed: {len(report.failures)}", file=sys.stderr)
     for (kind, message), alike in _alike(report.failures).items():
-        print(f"  {kind}: {message}", file=sys.stderr)
+        print(f"  {kind}: {typed(message)}", file=sys.stderr)
         for failure in alike[:MOST_PLACES]:
             print(f"    {_place(failure)}", file=sys.stderr)
         if len(alike) > MOST_PLACES:
