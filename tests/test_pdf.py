@@ -117,13 +117,14 @@ FORKS = """
 import os, signal, sys, threading, time
 from qwen_ocr_loader import Reader
 
-path = sys.argv[1]
+path, ready = sys.argv[1], threading.Event()
 def read():
     while True:
         for page in Reader(engine="fake").read(path):
             pass
+        ready.set()  # all is imported: a child forked during an import waits in Python itself
 threading.Thread(target=read, daemon=True).start()
-time.sleep(0.2)
+ready.wait(60)
 ended = []
 for _ in range(8):
     child = os.fork()

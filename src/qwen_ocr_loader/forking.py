@@ -1,4 +1,8 @@
-"""What a forked process can go on with, whatever its parent's other threads held: they do not exist in it."""
+"""What a forked process can go on with, whatever its parent's other threads held: they do not exist in it.
+
+The locks of Python's own imports stay held where a thread was importing at that moment: fork before a thread of yours
+begins to read its first page, or once it has read it.
+"""
 
 from __future__ import annotations
 
