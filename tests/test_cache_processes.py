@@ -304,6 +304,29 @@ def test_what_is_in_a_folder_that_may_only_be_read_is_found(kind, in_use):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no such permissions here")
+def test_a_log_that_cannot_be_read_is_not_passed_over(tmp_path):
+    """Left by a process that was killed, and copied without the index of it: SQLite has to write to read it."""
+    import shutil
+    import tempfile
+
+    cache = SqliteCache(tmp_path / "cache")
+    cache.put(key(7), b"paid for")
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name) / "cache"
+        folder.mkdir()
+        for suffix in ("", "-wal"):
+            shutil.copy(tmp_path / "cache" / f"{FILE_NAME}{suffix}", folder)
+        for path in (*folder.iterdir(), folder, Path(name)):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        done = run(CODE_AS_NOBODY, "sqlite", folder)
+        assert done.stdout.count("give another folder: cache=FOLDER") == 2, done.stderr
+        assert "is found" not in done.stdout
+        for path in (Path(name), folder):
+            path.chmod(0o755)
+    cache.close()
+
+
 CODE_FULL = """
 import resource, signal, sys
 from cache_worker import KINDS, key, value

@@ -103,7 +103,7 @@ def test_a_wrong_option_value_is_a_usage_error(tiff, capsys):
         ("read {} --fomrat=json", "there is no option --fomrat; did you mean '--format'?"),
         ("view {} --otput page.html", "qwen-ocr view: error: there is no option --otput; did you mean '--output'?"),
         ("batch submit {} --widnow 48", "there is no option --widnow; did you mean '--window'?"),
-        ("cache stats -q", "there is no option -q; there are '--help', '-h'"),
+        ("cache stats -q", "there is no option -q; there are '--help', '--verbose', '-h', '-v'"),
         ("read {} --pages 1 -- --pages", "no such file or folder"),
         ("cache stats one two", "unrecognized arguments: two"),
     ],
@@ -130,6 +130,19 @@ def test_an_unknown_option_is_told_its_neighbour(given, says, tiff, capsys):
 )
 def test_messages_say_what_to_type_on_a_command_line(message, told):
     assert typed(message) == told
+
+
+def test_a_file_may_be_named_like_an_option(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("pages=3.pdf").write_bytes(b"%PDF-1.7 and no more")
+    assert main(["read", "pages=3.pdf", "--on-error", "raise"]) == DamagedSource.exit_code
+    assert capsys.readouterr().err.startswith("qwen-ocr: pages=3.pdf: ")
+
+
+@pytest.mark.parametrize("given", ["-v read {} -e fake", "read {} -e fake -v", "read -v -e fake {}"])
+def test_verbose_may_stand_anywhere(given, tiff):
+    assert _parser().parse_args(given.format(tiff).split()).verbose
+    assert not _parser().parse_args(["read", str(tiff)]).verbose
 
 
 def test_options_in_messages_are_options():

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = asked.run(asked)
     except OCRError as error:
-        print(f"qwen-ocr: {typed(error)}", file=sys.stderr)
+        print(f"qwen-ocr: {str(error).replace(error.message, typed(error.message))}", file=sys.stderr)
         return error.exit_code
     except WrongOption as error:
         parser.error(typed(error))
@@ -76,7 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Takes files after options, and names the option that is nearest to one it does not know."""
+    """Takes ``-v`` and files after options, and names the option that is nearest to one it does not know."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        told = "say what is going on, on stderr"
+        self.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=told)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         asked, unknown = super().parse_known_args(args, namespace)
@@ -96,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="qwen-ocr", description="Scans in, citable text out.")
     parser.add_argument("--version", action="version", version=f"qwen-ocr {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say what is going on, on stderr")
+    parser.set_defaults(verbose=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_read(commands.add_parser("read", help="read images and PDFs, text to stdout"))
     _add_estimate(commands.add_parser("estimate", help="pages, calls, tokens and cost, before any money is spent"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakSet
@@ -19,15 +20,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Lock:
-    """A ``threading.Lock`` for ``with``, open in a forked child whoever held it in the parent."""
+class Renewed(ABC):
+    """Begins anew in a forked child: ``start()`` is called when it is made, and there."""
 
     def __init__(self) -> None:
-        self.open()
+        self.start()
         _ALL.add(self)
 
-    def open(self) -> None:
-        """Be held by nobody, whoever held it."""
+    @abstractmethod
+    def start(self) -> None:
+        """Be as new, whatever is under way."""
+
+
+class Lock(Renewed):
+    """A ``threading.Lock`` for ``with``, open in a forked child whoever held it in the parent."""
+
+    def start(self) -> None:
+        """Be held by nobody."""
         self._lock = threading.Lock()  # noqa: TID251 - the one
 
     def __enter__(self) -> None:
@@ -65,12 +74,12 @@ class cached_property(Generic[T]):  # noqa: N801 - a decorator
         return value
 
 
-_ALL: WeakSet[Lock] = WeakSet()
+_ALL: WeakSet[Renewed] = WeakSet()
 
 
 def _forked() -> None:
-    for lock in list(_ALL):
-        lock.open()
+    for one in list(_ALL):
+        one.start()
 
 
 with suppress(AttributeError):  # Windows has no fork

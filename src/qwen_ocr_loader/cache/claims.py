@@ -13,13 +13,11 @@ import platform
 import threading
 import time
 import uuid
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakSet
 
-from ..forking import Lock
+from ..forking import Lock, Renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,7 +27,7 @@ LEASE = 90.0
 logger = logging.getLogger("qwen_ocr_loader")
 
 
-class Claims:
+class Claims(Renewed):
     """The claims held here, renewed in the background for as long as there are any; and the others', watched.
 
     Args:
@@ -47,8 +45,7 @@ class Claims:
         if not lease > 0:
             raise ValueError(f"lease={lease!r}: want a number of seconds above 0")
         self._renew, self._clock, self.lease = renew, clock, lease
-        self.start()
-        _ALL.add(self)
+        super().__init__()
 
     def start(self) -> None:
         """Hold nothing; a forked child starts so, as what is held is its parent's."""
@@ -201,13 +198,3 @@ def _exists(pid: int) -> bool:
 
 _LIVE: set[str] = set()
 """Tokens of the claims this process holds."""
-_ALL: WeakSet[Claims] = WeakSet()
-
-
-def _forked() -> None:
-    for claims in list(_ALL):
-        claims.start()
-
-
-with suppress(AttributeError):  # Windows has no fork
-    os.register_at_fork(after_in_child=_forked)

@@ -19,11 +19,11 @@ NOTE = "at-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def failed_at(place: object, error: Exception) -> CacheFailed:
-    """Because of an error of the file system or of SQLite."""
+def failed_at(place: object, error: Exception, *, is_read: bool = False) -> CacheFailed:
+    """Because of an error of the file system or of SQLite; ``is_read``: what is in it can be had all the same."""
     full = getattr(error, "errno", None) in _FULL or "disk is full" in str(error)
     advice = "make room on that disk, or delete the cache" if full else "give another folder: cache=FOLDER"
-    if "readonly" in str(error):
+    if is_read and "readonly" in str(error):
         advice = f"what is in it is found, and nothing new is kept: make it writable, or {advice}"
     return CacheFailed(f"the cache {place} fails ({getattr(error, 'strerror', None) or error}); {advice}")
 

@@ -166,8 +166,9 @@ class SqliteCache:
                     self._opened = _connected(self.folder)
                 yield self._opened
             except (sqlite3.Error, OSError) as error:
+                was_open = self._opened is not None
                 self.close()
-                raise failed_at(self.folder / FILE_NAME, error) from error
+                raise failed_at(self.folder / FILE_NAME, error, is_read=was_open) from error
 
 
 def _connected(folder: Path) -> sqlite3.Connection:
