@@ -13,6 +13,7 @@ from cache_kinds import KINDS, OTHER, K, kinds, leftovers, makes, open_files, st
 from cache_worker import key, value
 from qwen_ocr_loader.cache import CacheStats
 from qwen_ocr_loader.cache.directory import DirectoryCache
+from qwen_ocr_loader.cache.sqlite import SqliteCache
 from test_claims import Clock, renewing_threads, wait_until
 
 kind = pytest.fixture(kinds, params=KINDS)
@@ -223,6 +224,27 @@ def _fork_once(cache, claimed, put):
     assert cache.claim(claimed)  # the child is no more
     assert cache.get(put) == b"child"
     cache.release(claimed)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_over_a_fork_with_one_that_cannot_be_closed(tmp_path):
+    class Stuck(SqliteCache):
+        def close(self):
+            super().close()
+            raise OSError("the disk is gone")
+
+    stuck, fine = Stuck(tmp_path / "stuck"), SqliteCache(tmp_path / "fine")
+    stuck.put(K, b"kept")
+    assert fine.claim(K)
+    _fork_once(fine, key(10), key(110))
+    got = []
+    reading = threading.Thread(target=lambda: got.append(stuck.get(K)), daemon=True)  # for ever, were it left locked
+    reading.start()
+    reading.join(10)
+    assert got == [b"kept"]
+    fine.release(K)
+    fine.close()
+    SqliteCache.close(stuck)
 
 
 @pytest.mark.parametrize("abandoned", [False, True])

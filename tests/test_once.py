@@ -410,9 +410,11 @@ def test_a_cache_that_cannot_be_closed_costs_no_page(tmp_path, caplog):
             super().close()
             raise OSError("the disk is gone")
 
-    reader = Reader(engine=FakeEngine(), cache=Stuck(tmp_path))
+    cache = Stuck(tmp_path)
+    reader = Reader(engine=FakeEngine(), cache=cache)
     assert [page.text for page in reader.read(Image.new("L", (9, 9)))] == ["Page 1"]
     assert "the disk is gone" in caplog.text
+    SqliteCache.close(cache)
 
 
 def test_a_cache_that_only_reads_is_read_to_the_end(tmp_path, read, caplog):

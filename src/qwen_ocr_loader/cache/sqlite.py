@@ -126,7 +126,8 @@ class SqliteCache:
     def freeze(self) -> None:
         """Wait for whoever is at work in it, close the file, and let nobody in until ``thaw()``."""
         self._lock.acquire()
-        self.close()
+        with suppress(Exception):  # it is out of use all the same
+            self.close()
 
     def thaw(self) -> None:
         """Let others in again."""
