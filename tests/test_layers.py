@@ -66,6 +66,7 @@ ROWS = [
     "markdown.escaping",
     "tables.cells",
     "tables.writing",
+    "tables.tags",
     "tables.html",
     "tables.latex",
     "tables.pipes",

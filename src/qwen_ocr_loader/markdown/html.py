@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from ..tables import find_tables
-from ..tables.html import only_tags
+from ..tables.tags import only_tags
 from . import blocks
 from .draft import BREAK, Draft, bulleted, quoted, without_marks
 from .escaping import escaped, escaped_start
