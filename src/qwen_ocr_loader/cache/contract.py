@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 NOTE = "at-"
 """What the keys of notes begin with: small things kept beside the pages, and not counted as such."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def failed_at(place: object, error: Exception, *, is_read: bool = False) -> CacheFailed:
     """Because of an error of the file system or of SQLite; ``is_read``: what is in it can be had all the same."""
-    full = getattr(error, "errno", None) in _FULL or "disk is full" in str(error)
+    number = getattr(error, "errno", None)
+    full = number in _FULL or "disk is full" in str(error)
     advice = "make room on that disk, or delete the cache" if full else "give another folder: cache=FOLDER"
-    if is_read and "readonly" in str(error):
+    if is_read and (number in _NOT_WRITABLE or "readonly" in str(error)):
         advice = f"what is in it is found, and nothing new is kept: make it writable, or {advice}"
     return CacheFailed(f"the cache {place} fails ({getattr(error, 'strerror', None) or error}); {advice}")
 

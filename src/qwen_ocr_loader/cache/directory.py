@@ -72,20 +72,20 @@ class DirectoryCache:
 
     def put(self, key: str, value: bytes) -> None:
         """Keep a value and give up the claim on its key."""
-        with self._ours():
+        with self._ours(writing=True):
             self._placed(self._file(key, "page"), value)
         self.release(key)
 
     def claim(self, key: str) -> bool:
         """Whether the key is ours to read now."""
-        with self._ours():
+        with self._ours(writing=True):
             return self._claims.take(key, partial(self._recorded, key))
 
     def release(self, key: str) -> None:
         """Give up a claim without a result."""
         if token := self._claims.drop(key):
             path = self._file(key, "claim")
-            with self._ours():
+            with self._ours(writing=True):
                 found = _read(path)
                 if found and found.who == token:
                     path.unlink(missing_ok=True)
@@ -216,11 +216,12 @@ class DirectoryCache:
         yield from self.folder.glob(f"{'?' * _SHARD}/*.{kind}")
 
     @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _ours(self, *, writing: bool = False) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise failed_at(self.folder, error) from error
+            is_read = writing and os.access(self.folder, os.R_OK | os.X_OK)
+            raise failed_at(self.folder, error, is_read=is_read) from error
 
 
 def _read(path: Path) -> _Claim | None:
