@@ -1,6 +1,7 @@
 """The command line."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from qwen_ocr_loader import PageResult, Reader
 from qwen_ocr_loader.cli import _parser, main
-from qwen_ocr_loader.cli_pages import TYPED, tell, typed
+from qwen_ocr_loader.cli_pages import TYPED, Told, tell, typed
 from qwen_ocr_loader.errors import DamagedSource, UnsupportedTask
 from qwen_ocr_loader.options import Options
 from qwen_ocr_loader.page_pictures import Pictures
@@ -307,6 +308,33 @@ def test_a_folder_without_documents_is_said(tmp_path, capsys, caplog):
     assert main(["read", str(tmp_path), "-e", "fake"]) == 0
     assert capsys.readouterr().out == ""
     assert "nothing is read: 1 of the files are no images or PDFs" in caplog.text
+
+
+def test_what_is_logged_says_what_to_type_here(tiff):
+    command = [
+        sys.executable,
+        "-m",
+        "qwen_ocr_loader.cli",
+        "read",
+        str(tiff),
+        "-e",
+        "fake",
+        "--cache",
+        "/dev/null/pages",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "give another folder: --cache FOLDER; reading on" in done.stderr
+
+
+def test_what_is_logged_leaves_names_of_files_alone():
+    error = DamagedSource("type: password='...'", source="dpi=300.pdf")
+    args = ("task=1.pdf", 3, error)
+    record = logging.LogRecord(
+        "qwen_ocr_loader", logging.WARNING, "", 0, "%s, page %d: %s; or engine='local'", args, None
+    )
+    assert Told("%(message)s").format(record) == (
+        "task=1.pdf, page 3: dpi=300.pdf: type: --password '...'; or --engine 'local'"
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="Linux has a disk that is always full")

@@ -182,6 +182,11 @@ def test_what_is_no_engine_is_refused():
 # --- local -----------------------------------------------------------------------------------------------------------
 
 
+def test_an_engine_without_models_says_so():
+    with pytest.raises(ValueError, match=r"'fake' has no models to choose from; type: engine='fake'"):
+        make_engine("fake:big")
+
+
 def test_a_scanned_receipt_is_read_row_by_row():
     (page,) = Reader(engine="local").read(RECEIPT)
     rows = page.text.split("\n")

@@ -20,12 +20,14 @@ from .cli_batch import add_batch
 from .cli_pages import (
     DEFAULTS,
     FORMATS,
+    Told,
     WrongOption,
     add_reading,
     output_to,
     page_options,
     sources_of,
     tell,
+    told,
     typed,
     write_pages,
     write_review,
@@ -52,14 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or that of the first error's class."""
     parser = _parser()
     asked = parser.parse_args(arguments)
-    logging.basicConfig(format="%(message)s", level=logging.INFO if asked.verbose else logging.WARNING)
+    _log_to_stderr(logging.INFO if asked.verbose else logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code: int = asked.run(asked)
     except OCRError as error:
-        print(f"qwen-ocr: {str(error).replace(error.message, typed(error.message))}", file=sys.stderr)
+        print(f"qwen-ocr: {told(error)}", file=sys.stderr)
         return error.exit_code
     except WrongOption as error:
         parser.error(typed(error))
@@ -73,6 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"qwen-ocr: {error}", file=sys.stderr)
         return 1
     return code
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(Told("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=level)
 
 
 class _Parser(argparse.ArgumentParser):

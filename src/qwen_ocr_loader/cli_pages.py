@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from contextlib import contextmanager
+from copy import copy
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -253,6 +255,23 @@ def typed(message: object) -> str:
         return f"--{told[1].replace('_', '-')}" + (f" {told[2]}" if told[2] else "")
 
     return _OPTION.sub(option, str(message)).replace("Download(allow_private=True)", "--allow-private")
+
+
+def told(error: OCRError) -> str:
+    """An error as it is said here, with names of files as they are."""
+    return str(error).replace(error.message, typed(error.message))
+
+
+class Told(logging.Formatter):
+    """What the package logs, as it is said here."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without a newline."""
+        said = copy(record)
+        said.msg = typed(record.msg)
+        if isinstance(record.args, tuple):
+            said.args = tuple(told(value) if isinstance(value, OCRError) else value for value in record.args)
+        return super().format(said)
 
 
 def tell(report: Report) -> int:

@@ -382,8 +382,10 @@ def _note(place: str) -> str:
     return NOTE + hashlib.sha256(place.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _said_by(error: Exception) -> str:
-    return str(error) if isinstance(error, CacheFailed) else f"the cache fails ({type(error).__name__}: {error})"
+def _said_by(error: Exception) -> CacheFailed:
+    if isinstance(error, CacheFailed):
+        return error
+    return CacheFailed(f"the cache fails ({type(error).__name__}: {error})")
 
 
 def _at(result: PageResult, scan: Scan | Asked | None) -> PageResult:

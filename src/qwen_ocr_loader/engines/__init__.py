@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependency, did_you_mean
@@ -88,7 +89,7 @@ def make_engine(spec: str | Engine) -> Engine:
     ``"auto"`` is ``dashscope`` where ``DASHSCOPE_API_KEY`` is set, else ``local``, and says so in a log line.
 
     Raises:
-        ValueError: No engine of that name is installed.
+        ValueError: No engine of that name is installed, or it has no models to choose from.
         TypeError: Neither a name nor an engine.
         MissingDependency: What the engine needs is not installed.
     """
@@ -98,8 +99,15 @@ def make_engine(spec: str | Engine) -> Engine:
         raise TypeError(f"engine: want a name or an engine object, not {type(spec).__name__}")
     name, _, model = spec.partition(":")
     factory = engine_factory(name)
+    if model and not _has_models(factory):
+        raise ValueError(f"engine={spec!r}: {name!r} has no models to choose from; type: engine={name!r}")
     engine: Engine = factory(model=model) if model else factory()
     return engine
+
+
+def _has_models(factory: Any) -> bool:
+    settings = signature(factory).parameters.values()
+    return any(setting.name == "model" or setting.kind is Parameter.VAR_KEYWORD for setting in settings)
 
 
 def make_engines(specs: str | Engine | Sequence[str | Engine], rate_limit: object) -> tuple[Engine, ...]:
