@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from io import BytesIO
@@ -11,6 +14,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dashscope_scenarios import ok, slow
+from dashscope_server import DashScopeServer
+from leaving import until
+from marked_pages import marked_page
+from qwen_ocr_loader.cache.sqlite import SqliteCache
 from qwen_ocr_loader.cli import main
 from qwen_ocr_loader.draw import Overlay
 from qwen_ocr_loader.errors import SourceError
@@ -193,3 +201,29 @@ def test_a_name_that_is_not_utf8_is_viewed_and_drawn(scan, place, capsys):
     assert (place / "out.html").read_text(encoding="utf-8").count(r"b\udcff.png") == 1
     assert main(["draw", "in", "-e", "fake"]) == 0
     assert capsys.readouterr().out.split() == ["out.html:", "2", "pages", "boxes/a-1.png", "boxes/b-1.png"]
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_a_signal_ends_it_and_leaves_nothing_behind(how, code, said, place):
+    (place / "out.txt").write_text("of before")
+    frames = [marked_page(number) for number in range(3)]
+    frames[0].save(place / "scan.tiff", save_all=True, append_images=frames[1:])
+    kept = SqliteCache(place / "pages")
+    with DashScopeServer(lambda asked: slow(30) if asked.images[0].number else ok()) as server:
+        command = [sys.executable, "-m", "qwen_ocr_loader.cli", "read", "scan.tiff", "-e", "dashscope"]
+        options = ["--base-url", server.base_url, "-o", "out.txt", "--cache", "pages"]
+        environment = {**os.environ, "DASHSCOPE_API_KEY": server.key}
+        with subprocess.Popen(
+            [*command, *options], cwd=place, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            begun = until(lambda: kept.stats().pages == 1 and server.in_flight == 2, 20)
+            process.send_signal(how if begun else signal.SIGKILL)
+            stdout, stderr = process.communicate(timeout=15)
+    assert (process.returncode, stdout, stderr) == (code, "", f"qwen-ocr: {said}\n")
+    assert (place / "out.txt").read_text() == "of before"
+    assert not (place / ".part-out.txt").exists()
+    assert kept.stats().pages == 1
+    kept.close()

@@ -6,8 +6,10 @@ import argparse
 import logging
 import os
 import re
+import signal
 import sys
-from contextlib import closing
+import threading
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 CACHE = "~/.cache/qwen-ocr"
 LONGEST = 80  # characters of a list of language packs
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+INTERRUPTED, TERMINATED = 130, 143  # what a shell says of a command that Ctrl-C ended, or `kill`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,12 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code: int = asked.run(asked)
+        with _terminable():
+            code: int = asked.run(asked)
     except OCRError as error:
         print(f"qwen-ocr: {told(error)}", file=sys.stderr)
         return error.exit_code
     except WrongOption as error:
         parser.error(typed(error))
+    except _Terminated:
+        print("qwen-ocr: terminated", file=sys.stderr)
+        return TERMINATED
     except KeyboardInterrupt:
         print("qwen-ocr: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -75,6 +81,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"qwen-ocr: {error}", file=sys.stderr)
         return 1
     return code
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM has come: what Ctrl-C would clear away is cleared away."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # no other hears signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _log_to_stderr(level: int) -> None:
