@@ -5,6 +5,7 @@ import io
 import pikepdf
 import pytest
 from pikepdf import Name, String
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from draw_pdfs import Sheet, pdf, text
@@ -44,11 +45,22 @@ def test_values_stand_in_the_row_of_their_label(rotation):
     assert "hush" not in page.text
 
 
-def test_their_boxes_cover_the_field():
-    (page,) = Reader(engine="fake").read(form())
+@pytest.mark.parametrize("drawn_by", ["its maker", "PDFium"])
+def test_their_boxes_cover_the_words(drawn_by):
+    data = form()
+    if drawn_by == "PDFium":
+        out = io.BytesIO()
+        with pikepdf.open(io.BytesIO(data)) as made:
+            for field in made.pages[0].Annots:
+                if field.get("/FT") == "/Tx":
+                    del field.AP
+            made.save(out)
+        data = out.getvalue()
+    (page,) = Reader(engine="fake").read(data)
     box = next(line.quad.bounds for line in page.lines if line.text == "Ada Ellwood")
-    assert (box.left * 400, box.right * 400) == pytest.approx((200, 200 + 0.75 * 18 * 11), abs=2)
-    assert (box.top * 300, box.bottom * 300) == pytest.approx((300 - 263, 300 - 245), abs=2)
+    right = 200 + stringWidth("Ada Ellwood", "Helvetica", 12)
+    assert (box.left * 400, box.right * 400) == pytest.approx((200, right), abs=3)
+    assert 300 - 263 - 1 <= box.top * 300 < box.bottom * 300 <= 300 - 245 + 1
 
 
 def annotated(*annotations: pikepdf.Dictionary, fields: bool = False) -> bytes:
@@ -76,6 +88,54 @@ def test_what_a_typewriter_wrote_is_read_line_by_line():
     boxes = {line.text: line.quad.bounds for line in page.lines}
     assert [boxes["Ada Ellwood"].top * 600, boxes["of Norway"].bottom * 600] == pytest.approx([600 - 514, 600 - 470])
     assert boxes["Ada Ellwood"].bottom == pytest.approx(boxes["of Norway"].top)
+
+
+FONT = pikepdf.Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
+
+
+def drawing(content: str, subtype: str, *, size: tuple[int, int] = (200, 44), **more: object) -> bytes:
+    """The page of two labels with an annotation beside the first that draws text in 12 points."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(annotated(annotation(subtype, [150, 470, 350, 514], **more), fields=True))) as made:
+        look = made.make_stream(f"BT /F 12 Tf {content} ET".encode())
+        look.update({"/Type": Name.XObject, "/Subtype": Name.Form, "/BBox": pikepdf.Array([0, 0, *size])})
+        look.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=FONT))
+        made.pages[0].Annots[0].AP = pikepdf.Dictionary(N=look)
+        made.save(out)
+    return out.getvalue()
+
+
+TYPED = {"FT": Name.Tx, "T": String("t")}
+LONG = "Ada Ellwood of Norway, to be reached by letter"
+WRAPPED = "2 30 Td (Ada Ellwood of Norway,) Tj 0 -14 Td (to be reached by letter) Tj"
+
+
+@pytest.mark.parametrize("subtype", ["FreeText", "Widget"])
+def test_what_is_drawn_in_lines_is_read_in_lines_each_with_its_box(subtype):
+    more = {"Contents": String(LONG)} if subtype == "FreeText" else {**TYPED, "V": String(LONG), "Ff": 1 << 12}
+    (page,) = Reader(engine="fake").read(drawing(WRAPPED, subtype, **more))
+    written = ["Ada Ellwood of Norway,", "to be reached by letter"]
+    assert [line.text for line in page.lines] == ["Name:", *written, "Country:"]
+    for line, baseline in zip(page.lines[1:3], (500, 486), strict=True):
+        box = line.quad.bounds
+        right = 152 + stringWidth(line.text, "Helvetica", 12)
+        assert (box.left * 400, box.right * 400) == pytest.approx((152, right), abs=2)
+        assert box.top * 600 < 600 - baseline - 5
+        assert 600 - baseline - 1 < box.bottom * 600 < 600 - baseline + 5
+
+
+def test_a_comb_is_as_wide_as_its_field():
+    content = " ".join(f"1 0 0 1 {40 * at + 16} 18 Tm ({digit}) Tj" for at, digit in enumerate("90210"))
+    (page,) = Reader(engine="fake").read(drawing(content, "Widget", V=String("90210"), **TYPED))
+    assert [line.text for line in page.lines] == ["Name:", "90210", "Country:"]
+    box = page.lines[1].quad.bounds
+    assert (box.left * 400, box.right * 400) == pytest.approx((150, 350), abs=1)
+
+
+@pytest.mark.parametrize("content", ["2 20 Td (Ada Ellwoo) Tj", "2 20 Td (Something else) Tj", ""])
+def test_a_field_that_draws_something_else_says_what_it_holds(content):
+    (page,) = Reader(engine="fake").read(drawing(content, "Widget", V=String("Ada Ellwood"), **TYPED))
+    assert [line.text for line in page.lines] == ["Name:", "Ada Ellwood", "Country:"]
 
 
 @pytest.mark.parametrize(

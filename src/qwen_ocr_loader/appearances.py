@@ -1,4 +1,4 @@
-"""What stamps and signatures say: words drawn by annotations, which are no part of a page's text for PDFium.
+"""What annotations draw, stamps and signatures above all: words that are no part of a page's text for PDFium.
 
 A copy of the page with nothing but these annotations is made, they are made part of it, and it is read as any page is.
 """
@@ -13,12 +13,14 @@ from .textlines import text_boxes
 from .textpage import TextPage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .geometry import PageFrame
     from .layout import TextBox
     from .pdf import PDFDocument
 
 
-def appearance_boxes(document: PDFDocument, number: int, page: Any, frame: PageFrame) -> tuple[TextBox, ...]:
+def stamp_boxes(document: PDFDocument, number: int, page: Any, frame: PageFrame) -> tuple[TextBox, ...]:
     """The lines of a loaded page's stamps, watermarks and signatures, where they stand. Call inside ``document.page``.
 
     Args:
@@ -27,11 +29,22 @@ def appearance_boxes(document: PDFDocument, number: int, page: Any, frame: PageF
         page: PDFium's page.
         frame: Of that page.
     """
+    count = pdfium().FPDFPage_GetAnnotCount(page)
+    wanted = {index for index in range(count) if _has_words_of_its_own(document.form, page, index)}
+    return drawn_boxes(document, number, page, frame, wanted) if wanted else ()
+
+
+def drawn_boxes(
+    document: PDFDocument, number: int, page: Any, frame: PageFrame, wanted: Collection[int]
+) -> tuple[TextBox, ...]:
+    """The lines that some of a loaded page's annotations draw, where they stand; none where PDFium cannot tell.
+
+    Args:
+        document, number, page, frame: As for ``stamp_boxes``.
+        wanted: Numbers of the annotations.
+    """
     raw = pdfium()
     count = raw.FPDFPage_GetAnnotCount(page)
-    wanted = {index for index in range(count) if _has_words_of_its_own(document.form, page, index)}
-    if not wanted:
-        return ()
     with document.copy_of_page(number) as copy:
         page = raw.FPDF_LoadPage(copy, 0)
         flat = page and raw.FPDFPage_GetAnnotCount(page) == count and _flattened(page, wanted)
@@ -52,7 +65,7 @@ def _has_words_of_its_own(form: Any, page: Any, index: int) -> bool:
         raw.FPDFPage_CloseAnnot(annotation)
 
 
-def _flattened(page: Any, wanted: set[int]) -> bool:
+def _flattened(page: Any, wanted: Collection[int]) -> bool:
     """Make some annotations of a page all that is on it; False where PDFium cannot."""
     raw = pdfium()
     for index in reversed(range(raw.FPDFPage_GetAnnotCount(page))):

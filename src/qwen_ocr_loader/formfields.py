@@ -2,15 +2,17 @@
 
 PDFium's text of a page leaves annotations out, so a filled form would be indexed empty. Text and choice fields give
 what they show, checked boxes and radio buttons a cross, free text (what "typewriters" write on forms without fields)
-its lines; what is hidden, and passwords, give nothing.
+its lines; what is hidden, and passwords, give nothing. Where a field draws the very words that it holds, its lines are
+those drawn, each with its own box; else its box is shared out.
 """
 
 from __future__ import annotations
 
 import ctypes
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .appearances import drawn_boxes
 from .layout import TextBox
 from .pdf import is_seen, pdfium, storable
 
@@ -18,52 +20,96 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .geometry import PageFrame
+    from .pdf import PDFDocument
 
 CHECKED = "☒"
 _WIDEST = 0.75  # of the field's height: no letter of its text is wider
 _PASSWORD = 1 << 13  # PDF 32000-1:2008, table 228
 
 
-def field_boxes(form: Any, page: Any, frame: PageFrame) -> Iterator[TextBox]:
-    """What is filled into a loaded page, where it stands. Call with the lock held.
+class _Filled(NamedTuple):
+    """An annotation with something in it: its number, its lines, its rectangle in points of user space."""
+
+    number: int
+    lines: list[str]
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def shared_out(self, frame: PageFrame) -> Iterator[TextBox]:
+        """The lines from its top to its bottom, all equally high."""
+        high = (self.top - self.bottom) / len(self.lines)
+        for at, text in enumerate(self.lines):
+            # The field may be far longer than what is in it: its box ends where even wide letters would.
+            end = min(self.right, self.left + _WIDEST * high * len(text))
+            top = self.top - at * high
+            if quad := frame.line(self.left, top - high, end, top):
+                yield TextBox(text, quad)
+
+    def as_drawn(self, frame: PageFrame, drawn: Sequence[tuple[float, float, TextBox]]) -> tuple[TextBox, ...]:
+        """The lines drawn in it, by their middles; none where they do not say the same."""
+        quad = frame.line(self.left, self.bottom, self.right, self.top)
+        if quad is None:
+            return ()
+        within = quad.bounds
+        boxes = tuple(
+            box for x, y, box in drawn if within.left <= x <= within.right and within.top <= y <= within.bottom
+        )
+        said, shown = (" ".join(words).split() for words in (self.lines, (box.text for box in boxes)))
+        if said == shown:
+            return boxes
+        # A comb, a letter to a cell, is as wide as its field.
+        return (TextBox(self.lines[0], quad),) if len(self.lines) == 1 and "".join(said) == "".join(shown) else ()
+
+
+def value_boxes(document: PDFDocument, number: int, page: Any, frame: PageFrame) -> list[tuple[TextBox, ...]]:
+    """What is filled into a loaded page, where it stands: the lines of each field. Call inside ``document.page``.
 
     Args:
-        form: PDFium's form environment; None where the document has no form.
+        document: Whose page it is.
+        number: Of the page, 0-based.
         page: PDFium's page.
         frame: Of that page.
     """
+    filled = list(_filled(document.form, page))
+    texts = {one.number for one in filled if one.lines != [CHECKED]}
+    drawn = drawn_boxes(document, number, page, frame, texts) if texts else ()
+    placed = [(*_middle(box), box) for box in drawn]
+    return [one.as_drawn(frame, placed) or tuple(one.shared_out(frame)) for one in filled]
+
+
+def _middle(box: TextBox) -> tuple[float, float]:
+    bounds = box.quad.bounds
+    return (bounds.left + bounds.right) / 2, (bounds.top + bounds.bottom) / 2
+
+
+def _filled(form: Any, page: Any) -> Iterator[_Filled]:
     raw = pdfium()
     count = raw.FPDFPage_GetAnnotCount(page)
     if form and count:
         raw.FORM_OnAfterLoadPage(page, form)  # without it no box counts as checked
     for index in range(count):
-        annotation = raw.FPDFPage_GetAnnot(page, index)
+        annotation, rect = raw.FPDFPage_GetAnnot(page, index), raw.FS_RECTF()
         try:
-            kind = raw.FPDFAnnot_GetSubtype(annotation)
-            if kind == raw.FPDF_ANNOT_WIDGET and form:
-                yield from _boxes([_value(form, annotation)], annotation, frame)
-            elif kind == raw.FPDF_ANNOT_FREETEXT:
-                yield from _boxes(_free_text(annotation), annotation, frame)
+            lines = _lines(form, annotation) if is_seen(annotation) else []
+            if lines and raw.FPDFAnnot_GetRect(annotation, ctypes.byref(rect)):
+                left, right = sorted((rect.left, rect.right))
+                bottom, top = sorted((rect.bottom, rect.top))
+                yield _Filled(index, lines, left, bottom, right, top)
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
     if form and count:
         raw.FORM_OnBeforeClosePage(page, form)
 
 
-def _boxes(lines: Sequence[str], annotation: Any, frame: PageFrame) -> Iterator[TextBox]:
-    """The lines of an annotation, from its top to its bottom, all equally high."""
-    raw, rect = pdfium(), pdfium().FS_RECTF()
-    if not is_seen(annotation) or not raw.FPDFAnnot_GetRect(annotation, ctypes.byref(rect)):
-        return
-    left, right = sorted((rect.left, rect.right))
-    bottom, top = sorted((rect.bottom, rect.top))
-    high = (top - bottom) / max(len(lines), 1)
-    for number, text in enumerate(lines):
-        # The field may be far longer than what is in it: its box ends where even wide letters would.
-        end = min(right, left + _WIDEST * high * max(len(text), 1))
-        quad = frame.line(left, top - (number + 1) * high, end, top - number * high) if text else None
-        if quad:
-            yield TextBox(text, quad)
+def _lines(form: Any, annotation: Any) -> list[str]:
+    raw = pdfium()
+    kind = raw.FPDFAnnot_GetSubtype(annotation)
+    if kind == raw.FPDF_ANNOT_FREETEXT:
+        return _free_text(annotation)
+    value = _value(form, annotation) if kind == raw.FPDF_ANNOT_WIDGET and form else ""
+    return [value] if value else []
 
 
 def _free_text(annotation: Any) -> list[str]:

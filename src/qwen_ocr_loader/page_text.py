@@ -42,8 +42,8 @@ class PageTexts:
         Raises:
             DamagedSource: It cannot be loaded; others may.
         """
-        from .appearances import appearance_boxes
-        from .formfields import field_boxes
+        from .appearances import stamp_boxes
+        from .formfields import value_boxes
         from .pdf import frame_of
         from .textlayer import read_text_layer
 
@@ -51,6 +51,6 @@ class PageTexts:
             frame, layer, unit = frame_of(page), None, self.units.of(page)
             if self._use != "never":
                 layer = read_text_layer(page, frame, anyway=self._use == "only")
-                filled_in = tuple(field_boxes(self._document.form, page, frame))
-                layer = layer.with_values(filled_in, appearance_boxes(self._document, number, page, frame))
+                values = value_boxes(self._document, number, page, frame)
+                layer = layer.with_values(values, stamp_boxes(self._document, number, page, frame))
             return PageText(self._document.label(number), frame.width * unit, frame.height * unit, layer)

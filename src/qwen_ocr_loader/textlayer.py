@@ -80,22 +80,31 @@ class TextLayer:
         text, spans = self.arrangement or arranged(self.boxes, width, height, keep_order=True)
         return text, lines_of(self.boxes, text, spans)
 
-    def with_values(self, filled_in: Sequence[TextBox], drawn: Sequence[TextBox] = ()) -> TextLayer:
+    def with_values(self, values: Sequence[Sequence[TextBox]], stamps: Sequence[TextBox] = ()) -> TextLayer:
         """With what was filled into the page's form fields, or stamped on it, which is as sound as its own text.
 
         Where the text is not sound the page is drawn and recognised, values and all.
+
+        Args:
+            values: The lines of each field.
+            stamps: Lines of stamps and signatures.
         """
-        if not (filled_in or drawn) or not (self.sound or self.boxes):
+        if not (values or stamps) or not (self.sound or self.boxes):
             return self
         boxes = list(self.boxes)
         bounds = [box.quad.bounds for box in boxes]
-        for number, value in enumerate((*filled_in, *drawn)):
-            box = value.quad.bounds
+
+        def insert(at: int, lines: Sequence[TextBox]) -> None:
+            boxes[at:at] = lines
+            bounds[at:at] = [line.quad.bounds for line in lines]
+
+        for lines in filter(None, values):
+            at = _after_its_row(lines[0].quad.bounds, bounds)
+            insert(len(boxes) if at is None else at, lines)
+        for stamp in stamps:
+            box = stamp.quad.bounds
             at = _after_its_row(box, bounds)
-            if at is None:
-                at = len(boxes) if number < len(filled_in) else _after_what_is_above(box, bounds)
-            boxes.insert(at, value)
-            bounds.insert(at, box)
+            insert(_after_what_is_above(box, bounds) if at is None else at, [stamp])
         return TextLayer(self.sound, "sound" if self.sound else self.reason, tuple(boxes))
 
 
