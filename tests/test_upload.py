@@ -1,4 +1,4 @@
-"""Uploads of large pictures: driven by hand with a clock of our own, and against a storage on loopback."""
+"""Uploads of large pictures: what is sent, and that no picture is sent twice."""
 
 import asyncio
 import io
@@ -6,127 +6,31 @@ import json
 import os
 import pickle
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
 from PIL import Image
 
-from dashscope_faults import FAULTS
-from dashscope_scenarios import Dropped, Raw, Refused, in_turn, ok, truncated
-from dashscope_server import DashScopeServer
-from dashscope_uploads import REQUEST_ID, StoreFault, read_form
+from dashscope_client import MODEL
+from dashscope_reading import AT_ONCE, KEY, serving
+from dashscope_scenarios import in_turn, ok, truncated
+from dashscope_uploads import StoreFault, read_form
 from http_server import Request
 from marked_pages import marked_page
 from qwen_ocr_loader import Scan
 from qwen_ocr_loader.engines.dashscope import DashScopeEngine
-from qwen_ocr_loader.engines.flows import Call, Pause, Reply, persistent
-from qwen_ocr_loader.engines.http import adrive, drive
-from qwen_ocr_loader.engines.upload import EARLY, KEPT, MOST_KEPT, UPLOAD_REGIONS, Fetch, Policy, Storage, Uploads
-from qwen_ocr_loader.errors import (
-    AccountProblem,
-    EngineError,
-    KeyRejected,
-    RateLimited,
-    RequestRejected,
-    ServiceFailed,
-)
+from qwen_ocr_loader.engines.flows import Reply
+from qwen_ocr_loader.engines.upload import KEPT, MOST_KEPT, UPLOAD_REGIONS, Fetch, Policy, Storage, Uploads
+from qwen_ocr_loader.errors import ServiceFailed
 from qwen_ocr_loader.images import PageImage
 from qwen_ocr_loader.pace import Retry
 from qwen_ocr_loader.prices import REGIONS
 from qwen_ocr_loader.tasks import parse_tasks
+from uploading import HEADERS, OWNER, STORED, Clock, both, finish, given, policy_reply, sent, storage_of, store
 
-KEY = "sk-test"
-MODEL = "qwen-vl-ocr-2025-11-20"
-OWNER = ("account", MODEL)
-HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", "User-Agent": "qwen-ocr-loader/0"}
-AT_ONCE = Retry(attempts=3, first=0)
-both = pytest.mark.parametrize("how", ["sync", "async"])
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Later(NamedTuple):
-    """A scenario, after a while."""
-
-    seconds: float
-    scenario: Refused
-
-    async def play(self, exchange, asked):
-        await asyncio.sleep(self.seconds)
-        await self.scenario.play(exchange, asked)
-
-
-@pytest.fixture
-def server():
-    with DashScopeServer() as running:
-        yield running
-        assert running.refused == [], "the server did not understand a request"
-
-
-def storage_of(server=None, uploads=None, timeout=10.0, model=MODEL) -> Storage:
-    base_url = server.base_url if server else "http://service/api/v1"
-    return Storage(base_url, HEADERS, "account", model, uploads or Uploads(), timeout)
-
-
-def store(storage, *pictures, how="sync", retry=None):
-    """Store pictures at once; their addresses."""
-
-    def flow(data):
-        return (
-            persistent(lambda: storage.store(data, "image/png"), retry) if retry else storage.store(data, "image/png")
-        )
-
-    async def everything():
-        async with httpx.AsyncClient() as client:
-            return await asyncio.gather(*(adrive(flow(data), client) for data in pictures))
-
-    if how == "async":
-        return asyncio.run(everything())
-    with httpx.Client() as client, ThreadPoolExecutor(max(1, len(pictures))) as pool:
-        return list(pool.map(lambda data: drive(flow(data), client), pictures))
-
-
-def sent(server, method):
-    return [exchange for exchange in server.exchanges if exchange.request.method == method]
-
-
-def given(**more) -> dict:
-    """A policy as it comes from the service."""
-    return {
-        "policy": "cG9saWN5",
-        "signature": "c2ln",
-        "upload_dir": "folder/of/today",
-        "upload_host": "http://storage",
-        "expire_in_seconds": 300,
-        "max_file_size_mb": 100,
-        "oss_access_key_id": "LTAI",
-        "x_oss_object_acl": "private",
-        "x_oss_forbid_overwrite": "true",
-        **more,
-    }
-
-
-def policy_reply(**more) -> Reply:
-    return Reply(200, {}, json.dumps({"request_id": "r", "data": given(**more)}).encode())
-
-
-STORED = Reply(200, {}, b"")
-
-
-def finish(flow, reply):
-    """The result of a flow that ends with this reply."""
-    with pytest.raises(StopIteration) as end:
-        flow.send(reply)
-    return end.value.value
+server = pytest.fixture(serving)
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------
@@ -204,179 +108,6 @@ def test_regions_with_a_storage():
     assert "virginia" not in UPLOAD_REGIONS
 
 
-# --- policies --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("lifetime", "good"),
-    [(300, 300 - EARLY), (60, 30), (10, 5), ("300", 300 - EARLY)],
-)
-def test_a_policy_is_used_until_shortly_before_its_end(lifetime, good):
-    clock = Clock()
-    uploads = Uploads(clock)
-    policy = uploads.keep(OWNER, given(expire_in_seconds=lifetime))
-    clock.now += good - 0.1
-    assert uploads.policy(OWNER, Fetch(10)) is policy
-    clock.now += 0.2
-    assert isinstance(uploads.policy(OWNER, Fetch(10)), Fetch)
-
-
-@pytest.mark.parametrize("other", [("somebody else", MODEL), ("account", "qwen3.5-ocr")])
-def test_policies_and_addresses_are_of_one_account_and_model(other):
-    uploads = Uploads()
-    uploads.keep(OWNER, given())
-    uploads.remember(OWNER, b"digest", "oss://a")
-    assert isinstance(uploads.policy(other, Fetch(10)), Fetch)
-    assert uploads.address(other, b"digest") is None
-
-
-@both
-def test_pages_that_start_at_once_share_one_policy(server, how):
-    server.uploads.latency = 0.2
-    addresses = store(storage_of(server), *(b"%d" % number for number in range(30)), how=how)
-    assert len(set(addresses)) == 30
-    assert len(server.uploads.certificates) == 1
-
-
-def test_threads_and_event_loops_share_one_policy(server):
-    server.uploads.latency = 0.2
-    storage = storage_of(server)
-    with ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(store, storage, b"%d1" % n, b"%d2" % n, how=("sync", "async")[n % 2]) for n in range(3)]
-        assert len({address for run in runs for address in run.result()}) == 6
-    assert len(server.uploads.certificates) == 1
-
-
-def test_models_do_not_wait_for_each_other():
-    uploads = Uploads()
-    flows = [storage_of(uploads=uploads, model=model).store(b"x", "image/png") for model in (MODEL, "qwen3.5-ocr")]
-    assert [type(next(flow)) for flow in flows] == [Call, Call]
-
-
-def test_whoever_waits_goes_on_with_what_was_fetched():
-    uploads = Uploads()
-    first, second = (storage_of(uploads=uploads).store(data, "image/png") for data in (b"1", b"2"))
-    assert next(first).method == "GET"
-    assert isinstance(next(second), Pause)
-    assert isinstance(second.send(None), Pause)
-    assert first.send(policy_reply()).method == "POST"
-    assert second.send(None).method == "POST"
-    assert finish(first, STORED) != finish(second, STORED)
-
-
-@pytest.mark.parametrize("stop", ["close", "cancel"])
-def test_when_the_one_who_fetches_is_cancelled_the_next_takes_over(stop):
-    uploads = Uploads()
-    first, second, third = (storage_of(uploads=uploads).store(data, "image/png") for data in (b"1", b"2", b"3"))
-    assert next(first).method == "GET"
-    assert isinstance(next(second), Pause)
-    if stop == "close":
-        first.close()
-    else:
-        with pytest.raises(asyncio.CancelledError):
-            first.throw(asyncio.CancelledError())
-    assert second.send(None).method == "GET"
-    assert isinstance(next(third), Pause), "one at a time, still"
-
-
-def test_a_cancelled_task_hands_over(server):
-    uploads = Uploads()
-    server.policy_script = lambda number: Dropped(delay=30) if number == 0 else None
-
-    async def run():
-        async with httpx.AsyncClient() as client:
-            flows = [storage_of(server, uploads).store(data, "image/png") for data in (b"1", b"2")]
-            first = asyncio.create_task(adrive(flows[0], client))
-            while not server.in_flight:
-                await asyncio.sleep(0.01)
-            second = asyncio.create_task(adrive(flows[1], client))
-            await asyncio.sleep(0.1)
-            assert server.in_flight == 1
-            first.cancel()
-            address = await asyncio.wait_for(second, 5)
-            assert first.cancelled()
-            return address
-
-    assert server.uploads.stored[asyncio.run(run())] == b"2"
-
-
-def test_an_abandoned_fetch_is_not_waited_for_longer_than_its_timeout():
-    clock = Clock()
-    uploads = Uploads(clock)
-    first, second = (storage_of(uploads=uploads, timeout=7).store(data, "image/png") for data in (b"1", b"2"))
-    assert next(first).timeout == 7
-    assert isinstance(next(second), Pause)
-    clock.now += 6.9
-    assert isinstance(second.send(None), Pause)
-    clock.now += 0.2
-    assert second.send(None).method == "GET"
-    assert first.send(policy_reply()).method == "POST", "one who comes late after all is welcome"
-
-
-def test_a_failed_fetch_fails_those_who_wait_for_it_and_nobody_later():
-    uploads = Uploads()
-    first, second, third = (storage_of(uploads=uploads).store(data, "image/png") for data in (b"1", b"2", b"3"))
-    next(first), next(second), next(third)
-    with pytest.raises(RateLimited) as one:
-        first.send(Reply(429, {"retry-after": "7"}, b'{"code":"Throttling.RateQuota","message":"slow"}'))
-    one.value.page = 3
-    with pytest.raises(RateLimited) as other:
-        second.send(None)
-    with pytest.raises(RateLimited) as last:
-        third.send(None)
-    assert len({id(one.value), id(other.value), id(last.value)}) == 3, "each may yet be told another page"
-    assert (other.value.retry_after, other.value.code, other.value.page) == (7.0, "Throttling.RateQuota", None)
-    assert next(storage_of(uploads=uploads).store(b"4", "image/png")).method == "GET"
-
-
-@both
-def test_many_pages_outlive_a_service_that_fails_at_first(server, how):
-    server.policy_script = lambda number: Refused(FAULTS["html-503"]) if number == 0 else None
-    addresses = store(storage_of(server), *(b"%d" % number for number in range(8)), how=how, retry=AT_ONCE)
-    assert len(set(addresses)) == 8
-    assert len(server.uploads.certificates) == 1
-    assert len(sent(server, "GET")) == 2
-
-
-@both
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("rate-quota", RateLimited),
-        ("html-503", ServiceFailed),
-        ("invalid-api-key", KeyRejected),
-        ("arrearage", AccountProblem),
-    ],
-)
-def test_faults_of_the_policy_are_as_those_of_a_generation(server, name, kind, how):
-    server.policy_script = lambda number: Refused(FAULTS[name], "3")
-    with pytest.raises(kind, match="large picture") as caught:
-        store(storage_of(server), b"x", how=how)
-    assert caught.value.status == FAULTS[name].status
-    assert caught.value.code == (FAULTS[name].code or None)
-    assert caught.value.request_id == server.exchanges[0].notes["request_id"]
-    assert getattr(caught.value, "retry_after", 3.0) == 3.0
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"[]",
-        b"null",
-        b"<html>welcome to the hotel</html>",
-        b'{"data": null}',
-        b'{"data": {"policy": "p"}}',
-        json.dumps({"data": given(expire_in_seconds="soon")}).encode(),
-        json.dumps({"data": given(max_file_size_mb=[])}).replace("[]", "[1]").encode(),
-    ],
-)
-def test_what_is_no_policy_is_a_failure_of_the_service(server, body):
-    server.policy_script = lambda number: Raw(body)
-    with pytest.raises(ServiceFailed, match="large picture"):
-        store(storage_of(server), b"x")
-
-
 # --- one upload of a picture -----------------------------------------------------------------------------------------
 
 
@@ -427,132 +158,6 @@ def test_what_was_not_stored_is_not_remembered(server):
         store(storage, b"x")
     (address,) = store(storage, b"x")
     assert server.uploads.stored[address] == b"x"
-
-
-# --- what the storage says -------------------------------------------------------------------------------------------
-
-
-@both
-def test_a_policy_that_expired_at_the_storage_is_replaced_at_once(server, how):
-    storage = storage_of(server)
-    store(storage, b"before", how=how)
-    server.uploads.expire()
-    addresses = store(storage, *(b"%d" % number for number in range(5)), how=how)
-    assert [server.uploads.stored[address] for address in addresses] == [b"%d" % number for number in range(5)]
-    assert len(server.uploads.certificates) == 2, "the first who noticed fetched one for all"
-    assert 1 + 1 + 5 <= len(sent(server, "POST")) <= 1 + 5 + 5
-
-
-def test_a_late_refusal_does_not_drop_the_newer_policy():
-    uploads = Uploads()
-    old, new = uploads.keep(OWNER, given()), uploads.keep(OWNER, given())
-    uploads.drop(OWNER, old)
-    assert uploads.policy(OWNER, Fetch(10)) is new
-    uploads.drop(OWNER, new)
-    assert isinstance(uploads.policy(OWNER, Fetch(10)), Fetch)
-
-
-def test_policies_that_always_expire_end_as_an_error(server):
-    server.uploads.lifetime = -1
-    with pytest.raises(ServiceFailed, match="Policy expired") as caught:
-        store(storage_of(server), b"x")
-    assert (caught.value.code, caught.value.status) == ("AccessDenied", 403)
-    assert len(sent(server, "POST")) == 2
-
-
-EXPIRED = "Invalid according to Policy: Policy expired."
-MISMATCH = "The request signature we calculated does not match the signature you provided."
-REFUSALS = {
-    "signature": (StoreFault(403, "SignatureDoesNotMatch", MISMATCH), ServiceFailed, "not about your key"),
-    "denied": (StoreFault(403, "AccessDenied", "No right & no <luck>"), ServiceFailed, "No right & no <luck>"),
-    "access-key": (StoreFault(403, "InvalidAccessKeyId"), ServiceFailed, "not about your key"),
-    "no-bucket": (StoreFault(404, "NoSuchBucket"), ServiceFailed, "not about your key"),
-    "expired": (StoreFault(403, "AccessDenied", EXPIRED), ServiceFailed, "Policy expired"),
-    "too-large": (StoreFault(400, "EntityTooLarge"), RequestRejected, "smaller image"),
-    "413": (Raw(b"<html>too large</html>", 413, "text/html"), RequestRejected, "smaller image"),
-    "malformed": (StoreFault(400, "MalformedPOSTRequest"), RequestRejected, "needs no storage"),
-    "timeout": (StoreFault(400, "RequestTimeout"), ServiceFailed, "later"),
-    "busy": (StoreFault(503, "ServiceUnavailable", retry_after="4"), ServiceFailed, "later"),
-    "internal": (StoreFault(500, "InternalError"), ServiceFailed, "later"),
-    "balancer": (Raw(b"<html>bad gateway</html>", 502, "text/html"), ServiceFailed, "bad gateway"),
-    "too-often": (StoreFault(429, "QpsLimitExceeded", retry_after="4"), RateLimited, "concurrency"),
-    "silent": (Raw(b"", 500), ServiceFailed, "no reason given"),
-    "dropped": (Dropped(), ServiceFailed, "connection failed"),
-    "reset": (Dropped(reset=True), ServiceFailed, "connection failed"),
-}
-
-
-@both
-@pytest.mark.parametrize("name", REFUSALS)
-def test_every_refusal_says_what_is_true(server, name, how):
-    scenario, kind, words = REFUSALS[name]
-    server.upload_script = lambda number: scenario
-    with pytest.raises(EngineError) as caught:
-        store(storage_of(server), b"x", how=how)
-    error = caught.value
-    assert isinstance(error, kind)
-    assert words in str(error)
-    assert ("lower dpi or max_pixels" in str(error)) is not error.retryable or error.status in (403, 404)
-    assert "workspace" not in str(error), "the account's rights have nothing to do with it"
-    assert "model" not in str(error)
-    if isinstance(scenario, StoreFault):
-        assert (error.code, error.status, error.request_id) == (scenario.code, scenario.status, REQUEST_ID)
-        assert getattr(error, "retry_after", None) == (float(scenario.retry_after) if scenario.retry_after else None)
-    elif isinstance(scenario, Raw):
-        assert (error.code, error.status) == (None, scenario.status)
-
-
-@both
-@pytest.mark.parametrize(
-    ("name", "posts", "policies"),
-    [
-        ("signature", 2, 2),  # a new policy may cure it, a third would not
-        ("too-large", 1, 1),
-        ("malformed", 1, 1),
-        ("internal", 3, 1),  # the policy is not to blame
-    ],
-)
-def test_how_often_is_tried(server, name, posts, policies, how):
-    server.upload_script = lambda number: REFUSALS[name][0]
-    with pytest.raises(EngineError):
-        store(storage_of(server), b"x", how=how, retry=AT_ONCE)
-    assert (len(sent(server, "POST")), len(server.uploads.certificates)) == (posts, policies)
-
-
-def test_the_storages_retry_after_is_obeyed(server):
-    server.upload_script = lambda number: StoreFault(503, "ServiceUnavailable", "", "0.3") if number == 0 else None
-    store(storage_of(server), b"x", retry=AT_ONCE)
-    first, second = sent(server, "POST")
-    assert second.began - first.began >= 0.3
-
-
-def test_the_policys_retry_after_is_obeyed_by_all_who_wait(server):
-    server.policy_script = lambda number: Later(0.2, Refused(FAULTS["rate-quota"], "0.3")) if number == 0 else None
-    store(storage_of(server), b"1", b"2", b"3", retry=AT_ONCE)
-    first, second = sent(server, "GET")
-    assert second.began - first.began >= 0.2 + 0.3
-
-
-@both
-def test_a_lost_answer_does_not_lose_the_picture(server, how):
-    server.uploads.answers_lost = 1  # the same form is sent once more at once, and the storage has that file already
-    (address,) = store(storage_of(server), b"x", how=how)
-    assert server.uploads.stored == {address: b"x"}
-    assert [exchange.status for exchange in sent(server, "POST")] == [None, 409]
-
-
-def test_a_picture_larger_than_the_policy_allows_is_not_posted(server):
-    server.uploads.max_size = 1 << 20
-    with pytest.raises(RequestRejected, match=r"1\.5 MB, and the storage takes 1 MB; .* lower dpi or max_pixels"):
-        store(storage_of(server), bytes(3 << 19))
-    assert sent(server, "POST") == []
-    store(storage_of(server), bytes(1 << 20))
-
-
-def test_a_policy_without_a_size_limits_none():
-    fields = given()
-    del fields["max_file_size_mb"]
-    assert Uploads().keep(OWNER, fields).largest == float("inf")
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
