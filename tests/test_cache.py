@@ -11,10 +11,10 @@ import pytest
 
 from cache_kinds import KINDS, OTHER, K, kinds, leftovers, makes, open_files, stamp_of, until
 from cache_worker import key, value
+from claiming import Clock, renewing_threads, wait_until
 from qwen_ocr_loader.cache import CacheStats
 from qwen_ocr_loader.cache.directory import DirectoryCache
 from qwen_ocr_loader.cache.sqlite import SqliteCache
-from test_claims import Clock, renewing_threads, wait_until
 
 kind = pytest.fixture(kinds, params=KINDS)
 make = pytest.fixture(makes)

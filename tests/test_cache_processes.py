@@ -13,10 +13,10 @@ import pytest
 
 from cache_kinds import KINDS, OTHER, K, end, kinds, leftovers, makes, raised, run, start
 from cache_worker import is_whole, key, value
+from claiming import Clock, renewing_threads, wait_until
 from qwen_ocr_loader.cache import CacheStats
 from qwen_ocr_loader.cache.sqlite import FILE_NAME, VERSION, SqliteCache
 from qwen_ocr_loader.errors import CacheFailed
-from test_claims import Clock, renewing_threads, wait_until
 
 kind = pytest.fixture(kinds, params=KINDS)
 make = pytest.fixture(makes)

@@ -4,39 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from claiming import Clock, renewing_threads, wait_until
 from qwen_ocr_loader.cache.claims import LEASE, Claims, has_died
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells when a process began")
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def token_of(claims: Claims, key: str = "k") -> str:
     assert claims.take(key, lambda token: True)
     return claims.token(key)
-
-
-def renewing_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "qwen-ocr-claims"]
-
-
-def wait_until(true, seconds=10.0):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.002)
 
 
 @pytest.fixture

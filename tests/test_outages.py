@@ -2,13 +2,13 @@
 
 import pytest
 
+from once_reading import scan
 from qwen_ocr_loader import FakeEngine
 from qwen_ocr_loader.errors import RequestRejected, ServiceFailed
 from qwen_ocr_loader.once import Once
 from qwen_ocr_loader.outages import PAGES, REST, Outages
 from qwen_ocr_loader.results import Usage
 from qwen_ocr_loader.tasks import Task
-from test_once import scan
 
 
 class Clock:
