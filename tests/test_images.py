@@ -1,39 +1,18 @@
-"""Image files as pages."""
+"""Image files as pages: every format and mode, the right way up; and pictures handed over as pixels."""
 
 import io
-import random
 import struct
 import warnings
 import zlib
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image
 
 import draw_images as draw
-from qwen_ocr_loader.errors import DamagedSource, SourceError, SourceTooLarge, UnsupportedSource
+from image_files import _npy, _png, is_marked, read, source
+from qwen_ocr_loader.errors import DamagedSource, UnsupportedSource
 from qwen_ocr_loader.images import PageImage, open_image
 from qwen_ocr_loader.pixels import upright
-from qwen_ocr_loader.source import Source, find
-
-
-def source(given) -> Source:
-    return next(find(given)).open()
-
-
-def read(given, number=0) -> Image.Image:
-    with open_image(source(given)) as file:
-        return file.page(number).image().pixels()
-
-
-def is_marked(image: Image.Image, tolerance: int = 12) -> bool:
-    """Whether it shows ``draw.marked()`` the right way up."""
-    gray = image.convert("L")
-    width, height = gray.size
-    spots = {(4, 4): 0, (width - 5, 4): 60, (4, height - 5): 120, (width // 2, height // 2): 255}
-    return all(abs(gray.getpixel(at) - value) <= tolerance for at, value in spots.items())
-
 
 FORMATS = {
     "png": ("PNG", {}),
@@ -200,14 +179,6 @@ def test_plain_files_are_passed_on_untouched(kind, options):
     assert image.mime == f"image/{kind.lower()}"
 
 
-def _png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
 def _png_rgb16() -> bytes:
     return _png(4, 4, 16, 2, (b"\0" + b"\xff\xff\0\0\x80\x80" * 4) * 4)
 
@@ -232,225 +203,6 @@ def test_other_files_are_decoded(case):
         image = file.page(0).image()
     assert (image.data, image.mime) == (b"", "")
     assert image.pixels().mode in ("L", "RGB")
-
-
-# --- several frames ---------------------------------------------------------------------------------------------------
-
-
-def numbered(count: int) -> list[Image.Image]:
-    return [Image.new("L", (20 + number, 30), 10 * number) for number in range(count)]
-
-
-@pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP", "PNG", "AVIF", "HEIF"])
-def test_frames_are_pages_in_any_order(kind):
-    images = [Image.new("RGB", (32, 32), (80 * number, 0, 0)) for number in range(3)]
-    options = {"WEBP": {"lossless": True}, "GIF": {"optimize": False}}.get(kind, {})
-    with open_image(source(draw.frames(images, kind, **options))) as file:
-        assert file.count == 3
-        for number in (2, 0, 1, 1, 2):
-            page = file.page(number)
-            assert page.label == str(number + 1)
-            assert page.image().pixels().convert("RGB").getpixel((9, 9))[0] == pytest.approx(80 * number, abs=6)
-
-
-def test_pictures_stay_good_when_the_file_moves_on():
-    with open_image(source(draw.frames(numbered(3), "TIFF"))) as file:
-        first, second = file.page(0).image(), file.page(1).image()
-    assert first.pixels().size == (20, 30)
-    assert second.pixels().getpixel((0, 0)) == 10
-    assert first.pixels().getpixel((0, 0)) == 0
-
-
-@pytest.mark.parametrize(
-    "given", [draw.frames(numbered(2), "TIFF"), draw.marked(), draw.encoded(draw.marked(), "HEIF")]
-)
-def test_closed_file(given):
-    with open_image(source(given)) as file:
-        page = file.page(0)
-    with pytest.raises(SourceError, match="closed") as caught:
-        page.image()
-    assert type(caught.value) is SourceError
-
-
-def test_no_such_page():
-    with open_image(source(draw.encoded(draw.marked(), "PNG"))) as file, pytest.raises(IndexError):
-        file.page(1)
-
-
-def test_broken_frame_in_the_middle_fails_alone():
-    data = bytearray(draw.frames([draw.noisy(draw.marked(200, 200))] * 3, "TIFF", compression="tiff_adobe_deflate"))
-    with Image.open(io.BytesIO(bytes(data))) as file:
-        file.seek(1)
-        offset, length = file.tag_v2[273][0], file.tag_v2[279][0]
-    data[offset : offset + length] = bytes(length)
-    with open_image(source(bytes(data))) as file:
-        assert file.count == 3
-        assert file.page(0).image().pixels().size == (200, 200)
-        with pytest.raises(DamagedSource) as caught:
-            file.page(1).image()
-        assert caught.value.page == 1
-        assert is_marked(file.page(2).image().pixels(), tolerance=60)
-
-
-def outcome(file, number) -> str:
-    """What became of a page, in one word; a failure names the page it happened on."""
-    try:
-        file.page(number).image().pixels()
-    except SourceError as error:
-        return f"{type(error).__name__} {error.page}"
-    return "read"
-
-
-def test_cut_off_tiff_loses_no_page_silently():
-    data = draw.frames([draw.noisy(draw.marked(90, 90))] * 3, "TIFF")
-    with open_image(source(data[: len(data) * 3 // 5])) as file:
-        assert [outcome(file, number) for number in range(file.count)] == ["read", "DamagedSource 1", "DamagedSource 2"]
-
-
-def test_tiff_directories_in_a_circle_end():
-    data = bytearray(draw.frames(numbered(2), "TIFF"))
-    first = struct.unpack_from("<I", data, 4)[0]
-    entries = struct.unpack_from("<H", data, first)[0]
-    struct.pack_into("<I", data, first + 2 + 12 * entries, first)
-    with open_image(source(bytes(data))) as file:
-        assert file.count == 1
-
-
-def test_one_file_in_many_threads():
-    with open_image(source(draw.frames(numbered(12), "TIFF"))) as file, ThreadPoolExecutor(4) as pool:
-        numbers = [random.Random(3).randrange(12) for _ in range(60)]
-        images = list(pool.map(lambda number: file.page(number).image().pixels(), numbers))
-    assert [image.size[0] - 20 for image in images] == numbers
-    assert [image.getpixel((3, 3)) // 10 for image in images] == numbers
-
-
-# --- damage and bombs -------------------------------------------------------------------------------------------------
-
-
-CUT = ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "AVIF", "HEIF", "SGI"]
-
-
-@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
-@pytest.mark.parametrize("kind", CUT)
-def test_cut_off_files_are_damaged_not_half_gray(kind, part):
-    data = draw.encoded(draw.noisy(draw.marked(150, 150)), kind)
-    with pytest.raises(DamagedSource, match="cut off"), open_image(source(data[: int(len(data) * part)])) as file:
-        file.page(0).image().pixels()
-
-
-@pytest.mark.parametrize("kind", [*CUT, "ICO", "ICNS"])
-def test_scrambled_files_end_in_a_page_or_our_error(kind):
-    good = draw.encoded(draw.noisy(draw.marked(64, 64)), kind)
-    chance = random.Random(7)
-    for _ in range(25):
-        data = bytearray(good)
-        for _ in range(8):
-            data[chance.randrange(len(data))] = chance.randrange(256)
-        with suppress(SourceError), open_image(source(bytes(data)), max_pixels=1_000_000) as file:
-            assert file.page(0).image().pixels().mode in ("L", "RGB")
-
-
-def test_deep_gray_heic_is_read_only_where_that_is_safe():
-    import pi_heif
-
-    data = draw.encoded(Image.new("I;16", (64, 64), 40000), "HEIF")
-    with open_image(source(data)) as file:
-        if tuple(map(int, pi_heif.libheif_version().split("."))) >= (1, 23, 6):
-            assert file.page(0).image().pixels().mode == "L"
-        else:
-            with pytest.raises(UnsupportedSource, match="libheif"):
-                file.page(0)
-
-
-def test_damage_names_file_and_page(tmp_path):
-    path = tmp_path / "cut.png"
-    path.write_bytes(draw.encoded(draw.noisy(draw.marked(150, 150)), "PNG")[:4000])
-    with open_image(source(path)) as file, pytest.raises(DamagedSource) as caught:
-        file.page(0).image()
-    assert str(caught.value).startswith(f"{path}, page 1: ")
-
-
-def _resized_tiff() -> bytes:
-    data = bytearray(draw.encoded(draw.marked(), "TIFF"))
-    for tag in (256, 257):
-        at = data.index(struct.pack("<H", tag))
-        data[at : at + 12] = struct.pack("<HHII", tag, 4, 1, 30000)
-    return bytes(data)
-
-
-def _resized_gif() -> bytes:
-    return draw.encoded(draw.marked(), "GIF").replace(struct.pack("<HH", 60, 40), struct.pack("<HH", 65000, 65000))
-
-
-def _icon(picture: bytes) -> bytes:
-    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(picture), 22) + picture
-
-
-def _icns(picture: bytes) -> bytes:
-    body = b"ic08" + struct.pack(">I", len(picture) + 8) + picture
-    return b"icns" + struct.pack(">I", len(body) + 8) + body
-
-
-def _npy(shape: tuple[int, ...], pixels: bytes, descr: str = "|u1") -> bytes:
-    header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + pixels
-
-
-BOMBS = {
-    "png": lambda: _png(30000, 30000, 1, 0, b""),
-    "bmp": lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0),
-    "gif": _resized_gif,
-    "tiff": _resized_tiff,
-    "icon": lambda: _icon(_png(30000, 30000, 1, 0, b"")),
-    "bitmap icon": lambda: _icon(struct.pack("<IiiHHIIiiII", 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0)),
-    "icns": lambda: _icns(_png(30000, 30000, 1, 0, b"")),
-    "array": lambda: _npy((30000, 30000), b""),
-}
-
-
-@pytest.mark.parametrize("case", BOMBS)
-def test_bombs_are_refused_by_their_header(case):
-    with pytest.raises(SourceTooLarge, match="pixels"), open_image(source(BOMBS[case]())) as file:
-        file.page(0)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "HEIF", "AVIF", "JPEG2000", "SGI", "TIFF", "GIF"])
-def test_the_limit_is_the_caller_s(kind):
-    data = draw.encoded(draw.marked(100, 100), kind)
-    with open_image(source(data), max_pixels=10_000) as file:
-        assert file.page(0).image().width == 100
-    with (
-        pytest.raises(SourceTooLarge, match="100 x 100 pixels where 9,999"),
-        open_image(source(data), max_pixels=9_999) as file,
-    ):
-        file.page(0)
-
-
-def test_handed_over_picture_is_limited_too():
-    with open_image(source(draw.marked()), max_pixels=10) as file, pytest.raises(SourceTooLarge):
-        file.page(0)
-
-
-def test_too_many_frames_are_refused():
-    data = bytearray(draw.frames(numbered(2), "PNG"))
-    at = data.index(b"acTL")
-    struct.pack_into(">I", data, at + 4, 4_000_000)
-    struct.pack_into(">I", data, at + 12, zlib.crc32(bytes(data[at : at + 12])))
-    with pytest.raises(SourceTooLarge, match="frames"):
-        open_image(source(bytes(data)))
-
-
-def test_pillow_is_left_as_it_was():
-    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters)
-    read(draw.encoded(draw.marked(), "HEIF"))
-    read(draw.encoded(draw.marked(), "PNG"))
-    assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
-    assert not {"HEIF", "HEIC"} & set(Image.OPEN)
-
-
-def test_pillow_s_own_limit_does_not_count(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert read(draw.encoded(draw.marked(), "PNG")).size == (60, 40)
 
 
 # --- what is handed over as pixels ------------------------------------------------------------------------------------
