@@ -1,4 +1,4 @@
-"""What the text of vision models says: recorded replies, forms of lists, places, and frames that cannot be right."""
+"""What the text of vision models says: recorded replies, forms of lists, and what is no list."""
 
 from __future__ import annotations
 
@@ -12,24 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replies import REPLIES, check_page, recorded
-from qwen_ocr_loader.answers import Answer, read_answer
+from qwen_ocr_loader.answers import read_answer
 from qwen_ocr_loader.errors import ReplyUnreadable
 from qwen_ocr_loader.grounded import read_vision_answer
 from qwen_ocr_loader.tasks import TASKS
+from spotting import SPOTTING, THOUSAND, boxes, spotted
 
-THOUSAND = (1000.0, 1000.0)
 FENCE = "`" * 3
-SPOTTING = "advanced_recognition"
-
-
-def spotted(text: str, frame: tuple[float, float] | None = THOUSAND, **known) -> Answer:
-    answer = read_vision_answer(SPOTTING, text, frame, **known)
-    check_page(answer)
-    return answer
-
-
-def boxes(answer: Answer) -> dict[str, tuple[float, ...] | None]:
-    return {line.text: line.quad and tuple(round(edge, 3) for edge in line.quad.bounds) for line in answer.lines}
 
 
 def rounded(quad) -> list[float] | None:
@@ -73,6 +62,7 @@ def test_there_are_recorded_replies_of_every_task_and_family():
 
 
 # --- the same as ocr_result ------------------------------------------------------------------------------------------
+
 
 WIDTH, HEIGHT = 1240, 1754
 PAGE = [
@@ -293,186 +283,6 @@ def test_thoughts_are_not_the_page():
 def test_refusals_are_no_reading(text: str):
     with pytest.raises(ReplyUnreadable):
         read_vision_answer(None, text, THOUSAND)
-
-
-# --- HTML and Markdown -----------------------------------------------------------------------------------------------
-
-
-def parsed(text: str, frame: tuple[float, float] | None = THOUSAND) -> Answer:
-    answer = read_vision_answer("document_parsing", text, frame)
-    check_page(answer)
-    return answer
-
-
-def test_html_is_read_in_the_order_given_without_its_inline_tags():
-    first = '<p data-bbox="100 800 900 900">One <b>bold</b> <span data-bbox="1 2 3 4">word</span>.</p>'
-    answer = parsed(first + '\n<p data-bbox="100,100,900,200">Two</p>')
-    assert answer.text == "One bold word.\n\nTwo"
-    assert boxes(answer) == {"One bold word.": (0.1, 0.8, 0.9, 0.9), "Two": (0.1, 0.1, 0.9, 0.2)}
-    assert answer.text_format == "plain"
-
-
-def test_a_tall_paragraph_is_not_text_down_the_page():
-    quad = parsed('<p data-bbox="100 100 300 900">A narrow column</p>').lines[0].quad
-    assert quad
-    assert quad.is_upright
-
-
-def test_the_place_of_the_whole_page_is_no_paragraphs():
-    answer = parsed('<html><body data-bbox="0 0 1000 1000"><p>Text</p><p data-bbox="1 1 99 99">a</p></body></html>')
-    assert boxes(answer)["Text"] is None
-
-
-def test_numbered_items_keep_their_numbers():
-    items = "<ol><li>rope</li><li>buoy</li></ol><ul><li>bell</li></ul>"
-    answer = parsed(f'<div data-bbox="100 100 900 200">{items}</div><p>end</p>')
-    assert answer.text == "1. rope\n2. buoy\n- bell\n\nend"
-    assert list(boxes(answer)) == ["rope", "buoy", "bell", "end"]
-
-
-def test_what_is_in_a_table_without_cells_is_kept():
-    answer = parsed('<table data-bbox="100 100 900 200">High 12:04 &amp; low</table>')
-    assert boxes(answer) == {"High 12:04 & low": (0.1, 0.1, 0.9, 0.2)}
-    assert answer.tables == ()
-
-
-CAPTIONED = "<table><caption>Tides of May</caption><tr><td>High</td><td>12:04</td></tr><p>Local time</p></table>"
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda table: parsed(f'<div data-bbox="100 100 900 200">{table}</div>'),
-        lambda table: parsed(f"<!-- Table (100, 100, 900, 200) -->\n{table}"),
-        lambda table: spotted(json.dumps([{"bbox_2d": [100, 100, 900, 200], "text": table}])),
-    ],
-    ids=["html", "markdown", "region"],
-)
-def test_what_is_in_a_table_outside_its_cells_is_kept_around_it(read):
-    answer = read(CAPTIONED)
-    assert answer.text == "Tides of May\n\n| High | 12:04 |\n| --- | --- |\n\nLocal time"
-    assert [table.rows for table in answer.tables] == [(("High", "12:04"),)]
-    assert {line.text for line in answer.lines if line.quad} == {"Tides of May", "| High | 12:04 |", "Local time"}
-
-
-def test_a_region_is_cut_into_its_tables_and_what_is_between():
-    latex = r"\begin{table}\caption{Tides of May}\begin{tabular}{l}High\\\end{tabular}\end{table}"
-    regions = [latex, "Low water\n<table><tr><td>Ebb</td></tr></table>", "Slack"]
-    answer = spotted(json.dumps([{"bbox_2d": [100, 100, 900, 200], "text": text} for text in regions]))
-    pieces = ["Tides of May", "| High |\n| --- |", "Low water", "| Ebb |\n| --- |", "Slack"]
-    assert answer.text == "\n\n".join(pieces)
-    assert (len(answer.tables), answer.truncated) == (2, False)
-    cut = spotted(json.dumps([{"bbox_2d": [100, 100, 900, 200], "text": "<table><tr><td>Ebb</td></tr>"}]))
-    assert cut.truncated
-
-
-def test_html_without_a_known_frame_has_no_places_but_says_why():
-    answer = parsed('<p data-bbox="100 100 900 200">Two</p>', None)
-    assert boxes(answer) == {"Two": None}
-    assert "coordinates=" in answer.doubt
-
-
-def test_html_without_places_stays_html():
-    text = "<p>Two</p><table><tr><td>a</td></tr></table>"
-    assert (parsed(text).text, parsed(text).text_format) == (text, "html")
-
-
-def test_a_comment_that_is_not_about_a_place_stays():
-    text = "# Tides\n\n<!-- page 3 -->\n\nHigh water"
-    assert parsed(text).text == text
-
-
-def test_a_table_far_from_its_comment_has_no_place():
-    found = parsed("<!-- Table (100, 100, 900, 200) -->\nmore\n\n<table><tr><td>a</td><td>b</td></tr></table>")
-    assert [table.quad for table in found.tables] == [None]
-    assert found.text == "more\n\n| a | b |\n| --- | --- |"
-
-
-# --- frames that cannot be right -------------------------------------------------------------------------------------
-
-
-def column(count: int, right: float = 500, step: float = 60, left: float = 100) -> list:
-    return [{"bbox_2d": [left, 50 + step * i, right, 80 + step * i], "text": f"line {i}"} for i in range(count)]
-
-
-def drawn(items: list, frame=THOUSAND, **known) -> tuple[int, str]:
-    answer = spotted(json.dumps(items), frame, **known)
-    assert len(answer.lines) == len(items)
-    return sum(line.quad is not None for line in answer.lines), answer.doubt
-
-
-def test_pixels_taken_for_thousandths():
-    count, doubt = drawn(column(14, right=1900))
-    assert count == 0
-    assert "coordinates='resized'" in doubt
-    assert "1900" in doubt
-
-
-def test_some_pixels_beyond_thousandths_spoil_the_others():
-    count, doubt = drawn(column(20, step=100))
-    assert count == 0
-    assert "10 of 20" in doubt
-
-
-def test_one_box_of_many_may_be_wrong():
-    items = column(14)
-    items[3]["bbox_2d"] = [100, 5000, 500, 5040]
-    count, doubt = drawn(items)
-    assert count == 13
-    assert "1 of 14" in doubt
-    assert "coordinates=" not in doubt
-
-
-def test_a_box_a_little_over_the_edge_is_drawn():
-    assert drawn([{"bbox_2d": [-5, 100, 1012, 140], "text": "wide"}]) == (1, "")
-
-
-def test_thousandths_taken_for_pixels():
-    items = column(14, right=930)
-    assert drawn(items, (3000, 2000))[0] == 0
-    assert "relative_1000" in drawn(items, (3000, 2000))[1]
-    assert drawn(items, (3000, 2000), sure=True) == (14, "")
-    assert drawn(items, (1100, 1000)) == (14, "")
-
-
-def test_a_receipt_in_the_corner_of_a_large_picture_is_believed():
-    assert drawn(column(14, right=500), (3000, 2000)) == (14, "")
-
-
-def test_a_short_list_in_a_corner_proves_nothing():
-    assert drawn(column(4, right=930), (3000, 2000)) == (4, "")
-
-
-def test_fractions():
-    items = [{"bbox_2d": [0.1, 0.1 * i, 0.9, 0.1 * i + 0.05], "text": f"line {i}"} for i in range(8)]
-    count, doubt = drawn(items)
-    assert count == 0
-    assert "fractions" in doubt
-
-
-def test_a_box_copied_to_every_line():
-    items = [{"bbox_2d": [100, 100, 500, 140], "text": f"line {i}"} for i in range(8)]
-    count, doubt = drawn(items)
-    assert count == 0
-    assert "one and the same" in doubt
-
-
-@pytest.mark.parametrize(
-    "box",
-    ["[500, 100, 100, 140]", "[100, 140, 500, 100]", "[100, 100, 100, 140]", "[NaN, 1, 2, 3]", "[Infinity, 1, 2, 3]", "[1e400, 1, 2, 3]", '["a", 1, 2, 3]', "[1, 2, 3]", "[]", "[null, 1, 2, 3]", "[true, 1, 2, 3]", "{}", "[-900, 100, -100, 140]", "[100, 100, 500, 1e12]", "[[[[[[1]]]]], 2, 3, 4]"],  # noqa: E501
-)  # fmt: skip
-def test_what_is_no_box_costs_one_line_its_box(box: str):
-    good = ", ".join(f'{{"bbox_2d": [100, {100 * i}, 500, {100 * i + 40}], "text": "line {i}"}}' for i in range(3))
-    answer = spotted(f'[{good}, {{"bbox_2d": {box}, "text": "odd"}}]')
-    assert [line.text for line in answer.lines if line.quad is None] == ["odd"]
-    assert answer.doubt == "1 of 4 boxes does not fit the picture"
-
-
-def test_an_unknown_frame_keeps_the_reading_order():
-    items = [{"bbox_2d": [100, 900, 500, 950], "text": "below"}, {"bbox_2d": [100, 100, 500, 150], "text": "above"}]
-    answer = spotted(json.dumps(items), None)
-    assert boxes(answer) == {"above": None, "below": None}
-    assert answer.text.split() == ["above", "below"]
 
 
 # --- anything --------------------------------------------------------------------------------------------------------
