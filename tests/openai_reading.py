@@ -20,6 +20,16 @@ MODELS = {
     "lmstudio": "qwen/qwen2.5-vl-7b",
 }
 
+VLLM = "http://127.0.0.1:8000/v1"
+
+
+def keyless(monkeypatch, tmp_path):
+    """For ``pytest.fixture(keyless, autouse=True)``: no key and no address of this machine's is seen."""
+    for name in ("DASHSCOPE_API_KEY", "DASHSCOPE_API_KEY_FILE_PATH", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("DASHSCOPE_COMPATIBLE_BASE_URL", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
 
 def serving(flavor: str = "dashscope", **settings: Any) -> Iterator[OpenAIServer]:
     """For a fixture: a server, and at the end the proof that it understood every request."""
