@@ -1,11 +1,17 @@
 """Pages whose every line has a box of its own, so that a region says which line it is."""
 
 from langchain_core.documents import Document
+from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from qwen_ocr_loader import Line, PageResult, Quad
 from qwen_ocr_loader.render import line_table, rich
 
 WIDTH, HEIGHT = 600.0, 800.0
+LINES = [
+    f"{n}. {word} is due on day {n * 7 % 31} of the month"
+    for n, word in enumerate(["Rent", "Water", "Heat", "Tax"] * 8)
+]
+SPLITTER = RecursiveCharacterTextSplitter(chunk_size=200, chunk_overlap=30)
 
 
 def result_of(lines, gaps="\n", page=0):
