@@ -1,94 +1,21 @@
-"""The viewer in a browser: pointing, searching, keys, a telephone, 200 pages, and documents that want to run."""
+"""The viewer in a browser: pointing, searching, keys, a telephone, and 200 pages."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from io import BytesIO
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from PIL import Image
 
-from draw_images import noisy, write
+from browsing import NARROW, ROWS, Sheet, browsers, needs_chromium, sheet, shows
+from draw_images import noisy
 from qwen_ocr_loader.geometry import Quad
-from qwen_ocr_loader.report import Origin, ReadPage
-from qwen_ocr_loader.results import Agreement, Field, Line, PageResult, Place, Table
-from qwen_ocr_loader.view.contents import contents
-from qwen_ocr_loader.view.html import Encoded, frame, page_block
+from qwen_ocr_loader.results import Agreement, Field, Line, Place, Table
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
-ROWS = ("The harbour opened", "in spring. Zoë Ångström", "counted forty boats", "and the quay was full")
-
-
-class Sheet(NamedTuple):
-    """A page and its picture."""
-
-    page: ReadPage
-    picture: Image.Image
-
-
-def sheet(number: int = 0, rows: tuple[str, ...] = ROWS, **more) -> Sheet:
-    """A drawn page of 800 x 1000 with these rows, the n-th with confidence 0.99, 0.9, 0.8, 0.5."""
-    drawn = write([(100, 120 + 130 * n, words) for n, words in enumerate(rows)], (800, 1000), 40)
-    lines, text = [], ""
-    for n, (words, (left, top, right, bottom)) in enumerate(drawn.lines):
-        box = Quad.from_box(left / 800, top / 1000, right / 800, bottom / 1000)
-        lines.append(Line(words, len(text), len(text) + len(words), box, (0.99, 0.9, 0.8, 0.5)[n % 4]))
-        text += words + "\n"
-    result = PageResult(number, 800, 1000, "px", text[:-1], lines=tuple(lines), engine="drawn", **more)
-    return Sheet(ReadPage(result, Origin("book.pdf", "book.pdf"), str(number + 1)), drawn.image)
-
-
-def html(sheets: list[Sheet], title: str = "Book") -> str:
-    """As ``write_view`` writes it, but the same picture is encoded once."""
-    pictures: dict[int, Encoded] = {}
-    before, after = frame(title)
-    parts = [before]
-    for one in sheets:
-        if id(one.picture) not in pictures:
-            stream = BytesIO()
-            one.picture.save(stream, "WEBP", quality=70, method=0)
-            pictures[id(one.picture)] = Encoded(stream.getvalue(), "image/webp")
-        parts.append(page_block({**contents(one.page), "picture": "image/webp"}, pictures[id(one.picture)]))
-    return "".join([*parts, after])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def show(browser, tmp_path: Path):
-    """Opens pages in the viewer; afterwards, nothing may have gone wrong in it, and nothing left the machine."""
-    contexts, wrong = [], []
-
-    def opened(*sheets: Sheet, size=WIDE, address: str = "", **settings):
-        path = tmp_path / "view.html"
-        path.write_text(html(list(sheets) or [sheet()]), encoding="utf-8")
-        contexts.append(browser.new_context(viewport=size, has_touch=size is NARROW, **settings))
-        tab = contexts[-1].new_page()
-        tab.on("console", lambda message: wrong.append(message.text))
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
-        tab.on("request", lambda one: wrong.append(one.url) if not one.url.startswith(("file:", "data:")) else None)
-        tab.goto(path.as_uri() + address)
-        tab.wait_for_selector("polygon.line")
-        return tab
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert wrong == []
+pytestmark = needs_chromium
+browser = pytest.fixture(browsers, scope="module")
+show = pytest.fixture(shows)
 
 
 def until(tab, condition: str) -> None:
@@ -381,76 +308,3 @@ def test_200_pages_open_in_under_3_seconds_and_only_those_near_are_decoded(show)
     assert set(tab.evaluate(decoded)) <= set(range(194, 200))
     tab.fill("#query", "quay")
     assert found(tab).endswith(" / 2000")
-
-
-# --- documents that want to run ---
-
-ATTACKS = (
-    "<script>pwned=1</script>",
-    '"><img src=x onerror=pwned=2>',
-    "</script><script>pwned=3</script>",
-    "javascript:pwned=4",
-    "<svg onload=pwned=5>",
-    "<!--<script>",
-    "\u202etxet desrever\u2066",
-    "{{script}}",
-    "]]></style><style>*{display:none}",
-)
-
-
-def test_nothing_from_a_document_runs(show):
-    fields = {words: Field({words: [words, {words: words}]}, problems=(words,)) for words in ATTACKS}
-    rows = tuple((words, words) for words in ATTACKS)
-    disputed = tuple(Line(words, 0, 0, Quad.from_box(0.1, 0.1, 0.2, 0.2)) for words in ATTACKS)
-    parts = {"fields": fields, "tables": (Table(ATTACKS[0], rows),), "formulas": ATTACKS}
-    parts["agreement"] = Agreement(ATTACKS[0], 0.5, disputed, disputed, doubtful=True)
-    attacked = sheet(rows=ATTACKS, **parts)
-    page = attacked.page._replace(origin=Origin(ATTACKS[1], ATTACKS[1]), label=ATTACKS[0])
-    tab = show(Sheet(page, attacked.picture))
-    for key in ("1", "2", "3", "1", "o"):
-        tab.keyboard.press(key)
-        for word in ATTACKS:
-            assert key in "23o" or word in tab.locator("#panel .words").all_inner_texts()
-    for number, words in enumerate(ATTACKS):
-        tab.locator("polygon.line").nth(number).dispatch_event("click")
-        tab.fill("#query", words)
-    assert tab.locator("#panel script, #panel img, #panel svg, #panel a, #panel style, #about img").count() == 0
-    assert tab.evaluate("typeof pwned") == "undefined"
-    assert tab.locator("script").count() == 3
-
-
-INTRUDE = """async () => {
-  const attempt = (act) => { try { act(); return "done" } catch (error) { return error.name } };
-  const tell = (promise) => promise.then(() => "sent", (error) => error.name);
-  const button = document.body.appendChild(document.createElement("button"));
-  const script = document.createElement("script");
-  const image = new Image();
-  const loaded = new Promise((done) => { image.onload = image.onerror = (event) => done(event.type) });
-  image.src = "http://127.0.0.1:9/x.png";
-  return {
-    markup: attempt(() => { document.body.innerHTML += '<img src=x onerror="pwned=1">' }),
-    handler: attempt(() => { button.setAttribute("onclick", "pwned=2"); button.click() }),
-    script: attempt(() => { script.text = "pwned=3"; document.body.append(script) }),
-    network: await tell(fetch("http://127.0.0.1:9/")),
-    picture: await loaded,
-    pwned: typeof pwned,
-  };
-}"""
-
-
-def test_what_would_run_is_stopped_by_the_policy(browser, tmp_path):
-    """Were there a hole in the viewer, the policy would still hold."""
-    (tmp_path / "view.html").write_text(html([sheet()]), encoding="utf-8")
-    context = browser.new_context()
-    tab = context.new_page()
-    tab.goto((tmp_path / "view.html").as_uri())
-    said = tab.evaluate(INTRUDE)
-    context.close()
-    assert said == {
-        "markup": "TypeError",
-        "handler": "TypeError",
-        "script": "TypeError",
-        "network": "TypeError",
-        "picture": "error",
-        "pwned": "undefined",
-    }
