@@ -1,4 +1,4 @@
-"""Reading order and joined text, on pages drawn here: who stands where is known, so the order is too."""
+"""Reading order, on pages drawn here: who stands where is known, so the order is too."""
 
 from __future__ import annotations
 
@@ -13,51 +13,7 @@ from hypothesis import strategies as st
 
 from qwen_ocr_loader.geometry import Point, Quad
 from qwen_ocr_loader.layout import TextBox, compose
-
-WIDTH, HEIGHT = 1000.0, 1400.0
-SIZE, PITCH = 16.0, 20.0  # of a line, and from one line to the next
-WORDS = [
-    "harbour",
-    "lantern",
-    "winter",
-    "market",
-    "quiet",
-    "river",
-    "seven",
-    "bridges",
-    "boats",
-    "wait",
-    "rain",
-    "under",
-]
-
-
-def box(text: str, x: float, y: float, width: float | None = None, size: float = SIZE) -> TextBox:
-    width = len(text) * size * 0.5 if width is None else width
-    return TextBox(text, Quad.from_box(x / WIDTH, y / HEIGHT, (x + width) / WIDTH, (y + size) / HEIGHT), confidence=0.9)
-
-
-def prose(name: str, x: float, y: float, width: float, count: int, *, pitch: float = PITCH) -> list[TextBox]:
-    """A justified paragraph whose lines begin with a word that tells them apart."""
-    rng = random.Random(name)
-    lines = []
-    for i in range(count):
-        words = [f"{name}{i}"]
-        while len(" ".join(words)) * SIZE * 0.5 < width - 60:
-            words.append(rng.choice(WORDS))
-        text = " ".join(words) + ("." if i == count - 1 else "")
-        full = width if i < count - 1 else width * 0.6
-        lines.append(box(text, x, y + i * pitch, full))
-    return lines
-
-
-def read(boxes: list[TextBox], **options: bool | str) -> tuple[list[str], str]:
-    """The first words in the order read, and the text, from a page handed over in disorder."""
-    shuffled = list(boxes)
-    random.Random(7).shuffle(shuffled)
-    text, lines = compose(shuffled, WIDTH, HEIGHT, **options)
-    assert [text[line.start : line.end] for line in lines] == [line.text for line in lines]
-    return [line.text for line in lines], text
+from text_boxes import HEIGHT, PITCH, WIDTH, WORDS, box, prose, read
 
 
 def turned(boxes: list[TextBox], degrees: float) -> list[TextBox]:
@@ -273,95 +229,6 @@ def test_vertical_chinese_runs_from_the_right() -> None:
         for text, x in (("金农工程山东率先引入", 600), ("云计算服务平台建成。", 570), ("记者昨日从省里获悉", 540))
     ]
     assert read(columns)[0] == [column.text for column in columns]
-
-
-# --- paragraphs ------------------------------------------------------------------------------------------------------
-
-
-def lines_of(texts: list[str], x: float = 50, width: float = 400) -> list[TextBox]:
-    """Ragged lines: each ends where its text does."""
-    return [box(text, x, 100 + PITCH * i, min(len(text) * 8.0, width)) for i, text in enumerate(texts)]
-
-
-def test_a_paragraph_is_one_line_of_text() -> None:
-    page = lines_of(
-        [
-            "The boats wait for rain under the seven bridges",
-            "and the market opens late in the long winter",
-            "of the year.",
-        ]
-    )
-    assert read(page)[1] == " ".join(line.text for line in page)
-
-
-def test_an_indent_starts_a_paragraph() -> None:
-    page = [*prose("a", 50, 100, 400, 5), *prose("b", 50, 100 + 5 * PITCH, 400, 5)]
-    page[5] = box(page[5].text, 74, 100 + 5 * PITCH, 376)
-    text = read(page)[1]
-    assert [part.split()[0] for part in text.split("\n\n")] == ["a0", "b0"]
-    assert "\n" not in text.replace("\n\n", "")
-
-
-def test_hanging_indents_part_entries() -> None:
-    entry = [
-        "Abel, Winter harbours of the northern river,",
-        "a long history of boats and bridges and of",
-        "the people there.",
-    ]
-    other = [
-        "Baker, Lanterns and the market of the town,",
-        "in seven volumes with a long index and with",
-        "maps of rivers.",
-    ]
-    page = lines_of([*entry, *other])
-    page = [
-        b if i in (0, 3) else box(b.text, 74, 100 + PITCH * i, (b.quad.bounds.width) * WIDTH)
-        for i, b in enumerate(page)
-    ]
-    assert read(page)[1].split("\n\n") == [" ".join(entry), " ".join(other)]
-
-
-def test_list_items_stay_on_their_own_lines() -> None:
-    page = lines_of(["• bread", "• lanterns", "• seven boats"])
-    assert read(page)[1] == "• bread\n• lanterns\n• seven boats"
-
-
-def test_an_address_stays_in_lines() -> None:
-    page = lines_of(["Harbour Office", "12 Quay Street", "Oslo"])
-    assert read(page)[1] == "Harbour Office\n12 Quay Street\nOslo"
-
-
-def test_chinese_lines_join_without_a_space() -> None:
-    texts = ["福建具有茶之乡茶之祖等诸多美誉为推进", "现代茶产业中央财政连续三年注入资金总", "额达两亿元。"]
-    page = [box(text, 50, 100 + PITCH * i, 16.0 * len(text)) for i, text in enumerate(texts)]
-    assert read(page)[1] == "".join(texts)
-
-
-def test_a_sentence_goes_on_in_the_next_column() -> None:
-    left, right = prose("a", 50, 100, 430, 15), prose("b", 510, 100, 430, 15)
-    left[-1] = box(left[-2].text.replace("a13", "a14"), 50, 100 + 14 * PITCH, 430)
-    assert f"{left[-1].text} {right[0].text}" in read([*left, *right])[1]
-
-
-def test_hyphens_are_kept_as_printed() -> None:
-    page = lines_of(["The boats wait for rain under the seven brid-", "ges and the market opens late in the winter."])
-    assert read(page)[1] == f"{page[0].text} {page[1].text}"
-
-
-def test_broken_words_are_made_whole_on_request() -> None:
-    page = lines_of(["The boats wait for rain under the seven brid-", "ges and the market opens late in the winter."])
-    texts, text = read(page, hyphens="join")
-    assert text == "The boats wait for rain under the seven bridges and the market opens late in the winter."
-    assert texts[0] == "The boats wait for rain under the seven brid"
-
-
-@pytest.mark.parametrize("end", ["1914-", "COVID-", "a-"])
-def test_other_hyphens_are_left_alone(end: str) -> None:
-    after = (
-        "1918 and the market opens late in winter." if end[0] in "1C" else "theory of the market in the late winter."
-    )
-    page = lines_of([f"The boats wait for rain under the bridges {end}", after])
-    assert end in read(page, hyphens="join")[1]
 
 
 # --- a given order ---------------------------------------------------------------------------------------------------
