@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ocr_loader import PageResult
 from qwen_ocr_loader.geometry import Point, Quad
-from qwen_ocr_loader.results import Line
+from qwen_ocr_loader.results import Field, Line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,11 @@ def mirrored(result: PageResult) -> PageResult:
         if line.quad
     ]
     return page(lines, result.height)
+
+
+def values(fields: dict[str, Field]) -> dict[str, object]:
+    """What each field says that was found on a page."""
+    return {name: field.value for name, field in fields.items()}
 
 
 def _flipped(quad: Quad) -> Quad:
