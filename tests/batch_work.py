@@ -1,4 +1,4 @@
-"""What the tests of batches share: a folder of marked pages, and a clock that nobody waits for."""
+"""What the tests of batches share: a server, a folder of marked pages, and a clock that nobody waits for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from marked_pages import marked_png
+from openai_server import OpenAIServer
 from qwen_ocr_loader import Retry
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.lines import PartLimits
@@ -13,11 +14,12 @@ from qwen_ocr_loader.batch.parts import Pace
 from qwen_ocr_loader.engines.openai import OpenAIEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from openai_server import OpenAIServer
-
 MODEL = "qwen-vl-ocr-latest"
+ALL = [f"page {number}" for number in range(8)]
+"""What ``heads`` finds on the pages of ``eight_pages``."""
 
 
 @dataclass
@@ -41,6 +43,22 @@ def inbox(folder: Path, pages: int) -> Path:
     for number in range(pages):
         (folder / f"page-{number:04}.png").write_bytes(marked_png(number))
     return folder
+
+
+def serving() -> Iterator[OpenAIServer]:
+    """For ``pytest.fixture(serving)``: a server with batches."""
+    with OpenAIServer() as running:
+        yield running
+
+
+def state_file(tmp_path: Path) -> Path:
+    """For ``pytest.fixture(state_file)``: where a batch is remembered."""
+    return tmp_path / "inbox.batch"
+
+
+def eight_pages(tmp_path: Path) -> Path:
+    """For ``pytest.fixture(eight_pages)``: a folder with eight pages."""
+    return inbox(tmp_path / "inbox", 8)
 
 
 def engine_of(server: OpenAIServer, **more: Any) -> OpenAIEngine:

@@ -7,12 +7,11 @@ from contextlib import aclosing
 import pytest
 from PIL import Image
 
-from batch_work import FakeClock, batch_of, engine_of, heads, inbox
+from batch_work import ALL, FakeClock, batch_of, eight_pages, engine_of, heads, inbox, serving, state_file
 from dashscope_scenarios import Dropped, by_page, fault, in_turn, ok, refusal, truncated
 from draw_pdfs import Sheet, pdf, prose
 from openai_batches import Plan
 from openai_scenarios import after, before, cut_short, troubles
-from openai_server import OpenAIServer
 from qwen_ocr_loader import Reader, Retry, llama_index
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.lines import PartLimits
@@ -28,24 +27,9 @@ from qwen_ocr_loader.errors import (
 from qwen_ocr_loader.langchain import QwenOCRLoader, batch_documents
 from qwen_ocr_loader.llama_index import QwenOCRReader
 
-
-@pytest.fixture
-def server():
-    with OpenAIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "inbox.batch"
-
-
-@pytest.fixture
-def eight(tmp_path):
-    return inbox(tmp_path / "inbox", 8)
-
-
-ALL = [f"page {number}" for number in range(8)]
+server = pytest.fixture(serving)
+state = pytest.fixture(state_file)
+eight = pytest.fixture(eight_pages)
 
 
 def calls(server, method, path):

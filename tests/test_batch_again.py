@@ -2,34 +2,19 @@
 
 import pytest
 
-from batch_work import FakeClock, batch_of, engine_of, heads, inbox
+from batch_work import ALL, FakeClock, batch_of, eight_pages, engine_of, heads, inbox, serving, state_file
 from dashscope_scenarios import by_page, by_request, fault, in_turn, ok, truncated
 from openai_batches import Plan
 from openai_scenarios import before, troubles
-from openai_server import OpenAIServer
 from qwen_ocr_loader import Retry
 from qwen_ocr_loader.batch import Batch, Pace
 from qwen_ocr_loader.batch.service import passing
 from qwen_ocr_loader.batch.state import State
 from qwen_ocr_loader.errors import AccountProblem, BatchError, ReplyTruncated
 
-ALL = [f"page {number}" for number in range(8)]
-
-
-@pytest.fixture
-def server():
-    with OpenAIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "inbox.batch"
-
-
-@pytest.fixture
-def eight(tmp_path):
-    return inbox(tmp_path / "inbox", 8)
+server = pytest.fixture(serving)
+state = pytest.fixture(state_file)
+eight = pytest.fixture(eight_pages)
 
 
 def sizes(server):

@@ -5,20 +5,11 @@ import threading
 
 import pytest
 
-from batch_work import batch_of, engine_of, inbox
-from openai_server import OpenAIServer
+from batch_work import batch_of, engine_of, inbox, serving, state_file
 from qwen_ocr_loader.batch import Batch
 
-
-@pytest.fixture
-def server():
-    with OpenAIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "inbox.batch"
+server = pytest.fixture(serving)
+state = pytest.fixture(state_file)
 
 
 @pytest.fixture

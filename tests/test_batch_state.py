@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from batch_work import FakeClock, batch_of, engine_of, heads, inbox
+from batch_work import ALL, FakeClock, batch_of, eight_pages, engine_of, heads, serving, state_file
 from marked_pages import marked_png
-from openai_server import OpenAIServer
 from qwen_ocr_loader import Retry
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.state import State
@@ -17,24 +16,9 @@ from qwen_ocr_loader.errors import (
     KeyRejected,
 )
 
-
-@pytest.fixture
-def server():
-    with OpenAIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "inbox.batch"
-
-
-@pytest.fixture
-def eight(tmp_path):
-    return inbox(tmp_path / "inbox", 8)
-
-
-ALL = [f"page {number}" for number in range(8)]
+server = pytest.fixture(serving)
+state = pytest.fixture(state_file)
+eight = pytest.fixture(eight_pages)
 
 
 def test_submitting_again_takes_in_only_what_is_new(server, state, eight):

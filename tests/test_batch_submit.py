@@ -5,11 +5,10 @@ import json
 import pytest
 from PIL import Image
 
-from batch_work import batch_of, heads, inbox
+from batch_work import ALL, batch_of, eight_pages, heads, inbox, serving, state_file
 from dashscope_scenarios import fault
 from openai_batches import Plan
 from openai_scenarios import before, troubles
-from openai_server import OpenAIServer
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.lines import PartLimits
 from qwen_ocr_loader.errors import (
@@ -21,24 +20,9 @@ from qwen_ocr_loader.errors import (
 )
 from qwen_ocr_loader.render import Records
 
-
-@pytest.fixture
-def server():
-    with OpenAIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "inbox.batch"
-
-
-@pytest.fixture
-def eight(tmp_path):
-    return inbox(tmp_path / "inbox", 8)
-
-
-ALL = [f"page {number}" for number in range(8)]
+server = pytest.fixture(serving)
+state = pytest.fixture(state_file)
+eight = pytest.fixture(eight_pages)
 
 
 # --- before anything is sent -----------------------------------------------------------------------------------------
