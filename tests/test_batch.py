@@ -1,7 +1,6 @@
 """Batches: taken in, sent, looked after, collected."""
 
 import threading
-import time
 from contextlib import aclosing
 
 import pytest
@@ -16,6 +15,7 @@ from qwen_ocr_loader import Reader, Retry, llama_index
 from qwen_ocr_loader.batch import Batch
 from qwen_ocr_loader.batch.lines import PartLimits
 from qwen_ocr_loader.batch.parts import Pace
+from qwen_ocr_loader.batch.state_file import StateFile
 from qwen_ocr_loader.engines.openai import OpenAIEngine
 from qwen_ocr_loader.errors import (
     BatchError,
@@ -290,34 +290,29 @@ def test_a_batch_the_service_does_not_know_is_not_told_as_a_model(server, state,
 # --- beside an event loop --------------------------------------------------------------------------------------------
 
 
-async def test_async_it_is_the_same_and_the_loop_stays_free(server, state, eight):
-    import asyncio
+async def test_async_it_is_the_same_and_the_loop_stays_free(server, state, eight, monkeypatch):
+    threads = set()
+    commit = StateFile.commit
 
+    def noting(self, *args):
+        threads.add(threading.get_ident())
+        return commit(self, *args)
+
+    monkeypatch.setattr(StateFile, "commit", noting)
     server.batches.script = by_page({2: in_turn(fault("internal"), ok())})
     engine = engine_of(server)
     batch = Batch(state, engine=engine, pace=Pace(poll=0.02), limits=PartLimits(lines=3))
-    longest, running = 0.0, True
-
-    async def watch():
-        nonlocal longest
-        while running:
-            before = time.monotonic()
-            await asyncio.sleep(0.005)
-            longest = max(longest, time.monotonic() - before)
-
-    watching = asyncio.create_task(watch())
     report = await batch.asubmit(eight)
     assert report.pages == 8
     pages = []
     async with aclosing(batch.acollect(wait=True)) as collected:
         pages.extend([page async for page in collected])
     status = await batch.astatus()
-    running = False
-    await watching
     assert heads(pages) == ALL
     assert status.finished
     assert batch.report.seconds > 0
-    assert longest < 0.5
+    assert threads
+    assert threading.get_ident() not in threads
     assert server.bought == dict.fromkeys(ALL, 1)
     assert not (await batch.acancel()).cancelled
 

@@ -86,6 +86,7 @@ def test_killed_once_at_each_step(server, lives, tmp_path, stride):
 
 
 def test_killed_again_and_again(server, lives, tmp_path):
+    server.batches.script = ok()
     for at in range(20, 60, 7):
         assert len(run(server, lives, tmp_path, next(NUMBERS), [at, at - 8, at - 15, at])["killed"]) >= 2, at
 

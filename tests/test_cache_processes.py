@@ -170,7 +170,7 @@ def _every_use(cache):
         yield str(caught.value)
     cache.release(K)
     cache.close()
-    assert not renewing_threads()
+    wait_until(lambda: not renewing_threads())
 
 
 def test_a_folder_that_is_a_file(kind, tmp_path):

@@ -194,7 +194,7 @@ def test_an_answer_that_never_ends_is_given_up(how):
         began = time.monotonic()
         pages = gathered(reader, range(3), how)
         assert ends(reader, pages, range(3)) == [None, "ServiceFailed", None]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         check_nothing_left(server, threads)
 
 

@@ -131,7 +131,7 @@ async def test_many_connections_at_once_are_cheap():
         assert [reply.status_code for reply in replies] == [200] * 200
         assert server.billed_pages == dict.fromkeys(range(200), 1)
         assert server.most_in_flight > 100
-        assert time.monotonic() - began < 6  # one after the other: 60
+        assert time.monotonic() - began < 30  # one after the other: 60
 
 
 def test_connections_are_kept_alive_unless_hung_up(server):

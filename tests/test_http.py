@@ -151,7 +151,7 @@ def test_a_slow_trickle_ends_and_its_connection_with_it(how):
         started = time.monotonic()
         with pytest.raises(ServiceFailed, match=r"not complete after 0\.1 s"):
             run(how, once(get(server, longest=0.1)))
-        assert 0.1 <= time.monotonic() - started < 2
+        assert 0.1 <= time.monotonic() - started < 10
         assert [exchange.outcome for exchange in server.exchanges] == ["gone"]
 
 
@@ -163,7 +163,7 @@ def test_a_trickle_ends_at_the_longest_time(server, how):
     started = time.monotonic()
     with pytest.raises(ServiceFailed, match=r"not complete after 0\.3 s"):
         run(how, once(call))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 @HOWS

@@ -161,8 +161,8 @@ def gathered(reader, source, how):
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])
-def test_as_many_pages_as_allowed_are_in_flight_all_the_time(how):
-    """``benchmarks/throughput.py`` says by how little it is missed; here a busy machine must not fail it."""
+def test_as_many_pages_as_allowed_are_in_flight(how):
+    """``benchmarks/throughput.py`` says for how much of the time."""
     pages, latency, at_once = 64, 0.2, 16
     with LoadServer(latency=latency) as server:
         engine = DashScopeEngine(base_url=server.base_url, api_key="sk-test", rate_limit=None)
@@ -171,8 +171,6 @@ def test_as_many_pages_as_allowed_are_in_flight_all_the_time(how):
         tally = server.tally()
     assert [page.result.text.split("\n")[0] for page in read] == [f"page {number}" for number in range(pages)]
     assert tally.most_in_flight == at_once
-    began, ended = min(one.began for one in tally.good), max(one.ended for one in tally.good)
-    assert ended - began < 2 * latency * pages / at_once
 
 
 def test_a_slow_page_holds_up_no_others_within_the_window():
