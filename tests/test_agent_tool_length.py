@@ -53,7 +53,7 @@ def test_going_on_gives_every_line_once_within_the_bound(inbox, lines):
     tool = DocumentTool.of({"root": inbox, "engine": engine, "max_chars": 4_000})
     began = time.monotonic()
     answers = follow(tool, "three.tiff", "1-3,1", limit=200)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert max(len(answer.text) for answer in answers) <= 4_000
     texts = [row[3] for answer in answers for row in document_rows(answer.text)]
     whole = "".join(texts)

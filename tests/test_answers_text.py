@@ -123,7 +123,7 @@ def test_a_long_reply_of_anything_is_read_in_a_moment(piece: str):
     for task in (*TASKS, None):
         with suppress(ReplyUnreadable):
             read_answer(task, text, None, 10, 10)
-    assert time.perf_counter() - started < 8
+    assert time.perf_counter() - started < 30
 
 
 # --- replies that are none -------------------------------------------------------------------------------------------

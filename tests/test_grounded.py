@@ -322,4 +322,4 @@ def test_a_long_reply_of_anything_is_read_in_a_moment(piece: str):
     for task in (SPOTTING, "document_parsing", None):
         with suppress(ReplyUnreadable):
             read_vision_answer(task, text, THOUSAND)
-    assert time.perf_counter() - started < 8
+    assert time.perf_counter() - started < 30

@@ -123,7 +123,7 @@ def test_one_long_line_in_small_pieces_is_not_copied_over_and_over():
     stream, started = EventStream(), perf_counter()
     found = [event for _ in range(200_000) for event in stream.feed(b"data:0123456789")] + list(stream.finish())
     assert len(found[0].data) == 15 * 200_000 - 5
-    assert perf_counter() - started < 5, "200,000 pieces of one line: seconds, not minutes"
+    assert perf_counter() - started < 30, "200,000 pieces of one line: seconds, not minutes"
 
 
 @given(st.binary(max_size=300))
