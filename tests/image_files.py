@@ -13,9 +13,9 @@ def source(given) -> Source:
     return next(find(given)).open()
 
 
-def read(given, number=0) -> Image.Image:
+def read(given) -> Image.Image:
     with open_image(source(given)) as file:
-        return file.page(number).image().pixels()
+        return file.page(0).image().pixels()
 
 
 def is_marked(image: Image.Image, tolerance: int = 12) -> bool:

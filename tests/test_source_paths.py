@@ -277,12 +277,10 @@ def test_without_fsspec_the_command_is_named():
     assert "pip install fsspec" in done.stdout
 
 
-def test_filesystem_that_is_not_installed():
-    try:
-        import s3fs  # noqa: F401
-    except ImportError:
-        with pytest.raises(MissingDependency, match="pip install"):
-            next(find("s3://box/a.pdf")).open()
+def test_filesystem_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(MissingDependency, match="pip install"):
+        next(find("s3://box/a.pdf")).open()
 
 
 def test_url_is_named_without_its_secrets_and_fetched_when_opened():
