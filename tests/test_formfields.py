@@ -132,6 +132,14 @@ def test_a_comb_is_as_wide_as_its_field():
     assert (box.left * 400, box.right * 400) == pytest.approx((150, 350), abs=1)
 
 
+def test_a_field_of_several_lines_that_draws_nothing_has_a_box_for_each():
+    value = {"V": String("Ada Ellwood\rNorway"), "Ff": 1 << 12}
+    (page,) = Reader(engine="fake").read(drawing("", "Widget", **TYPED, **value))
+    boxes = {line.text: line.quad.bounds for line in page.lines}
+    assert list(boxes) == ["Name:", "Ada Ellwood", "Norway", "Country:"]
+    assert [boxes["Ada Ellwood"].top * 600, boxes["Norway"].bottom * 600] == pytest.approx([600 - 514, 600 - 470])
+
+
 @pytest.mark.parametrize("content", ["2 20 Td (Ada Ellwoo) Tj", "2 20 Td (Something else) Tj", ""])
 def test_a_field_that_draws_something_else_says_what_it_holds(content):
     (page,) = Reader(engine="fake").read(drawing(content, "Widget", V=String("Ada Ellwood"), **TYPED))

@@ -52,15 +52,13 @@ class _Filled(NamedTuple):
         quad = frame.line(self.left, self.bottom, self.right, self.top)
         if quad is None:
             return ()
-        within = quad.bounds
-        boxes = tuple(
-            box for x, y, box in drawn if within.left <= x <= within.right and within.top <= y <= within.bottom
-        )
-        said, shown = (" ".join(words).split() for words in (self.lines, (box.text for box in boxes)))
+        left, top, right, bottom = quad.bounds
+        boxes = tuple(box for x, y, box in drawn if left <= x <= right and top <= y <= bottom)
+        said, shown = (" ".join(lines).split() for lines in (self.lines, (box.text for box in boxes)))
         if said == shown:
             return boxes
-        # A comb, a letter to a cell, is as wide as its field.
-        return (TextBox(self.lines[0], quad),) if len(self.lines) == 1 and "".join(said) == "".join(shown) else ()
+        is_comb = len(self.lines) == 1 and "".join(said) == "".join(shown)  # a letter to a cell, over all its width
+        return (TextBox(self.lines[0], quad),) if is_comb else ()
 
 
 def value_boxes(document: PDFDocument, number: int, page: Any, frame: PageFrame) -> list[tuple[TextBox, ...]]:
@@ -106,14 +104,11 @@ def _filled(form: Any, page: Any) -> Iterator[_Filled]:
 def _lines(form: Any, annotation: Any) -> list[str]:
     raw = pdfium()
     kind = raw.FPDFAnnot_GetSubtype(annotation)
+    said = ""
     if kind == raw.FPDF_ANNOT_FREETEXT:
-        return _free_text(annotation)
-    value = _value(form, annotation) if kind == raw.FPDF_ANNOT_WIDGET and form else ""
-    return [value] if value else []
-
-
-def _free_text(annotation: Any) -> list[str]:
-    said = _string(partial(pdfium().FPDFAnnot_GetStringValue, annotation, b"Contents"))
+        said = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
+    elif kind == raw.FPDF_ANNOT_WIDGET and form:
+        said = _value(form, annotation)
     return [" ".join(line.split()) for line in said.splitlines() if line.strip()]
 
 
@@ -137,5 +132,4 @@ def _value(form: Any, annotation: Any) -> str:
     options = range(max(raw.FPDFAnnot_GetOptionCount(form, annotation), 0))
     selected = [n for n in options if raw.FPDFAnnot_IsOptionSelected(form, annotation, n)]
     labels = [_string(partial(raw.FPDFAnnot_GetOptionLabel, form, annotation, n)) for n in selected]
-    value = ", ".join(labels) or _string(partial(raw.FPDFAnnot_GetFormFieldValue, form, annotation))
-    return " ".join(value.split())
+    return ", ".join(labels) or _string(partial(raw.FPDFAnnot_GetFormFieldValue, form, annotation))
