@@ -140,6 +140,11 @@ def test_a_field_of_several_lines_that_draws_nothing_has_a_box_for_each():
     assert [boxes["Ada Ellwood"].top * 600, boxes["Norway"].bottom * 600] == pytest.approx([600 - 514, 600 - 470])
 
 
+def test_a_field_of_one_line_has_one_box():
+    (page,) = Reader(engine="fake").read(drawing("2 20 Td (Ada) Tj", "Widget", V=String("Ada\nEllwood"), **TYPED))
+    assert [line.text for line in page.lines] == ["Name:", "Ada Ellwood", "Country:"]
+
+
 @pytest.mark.parametrize("content", ["2 20 Td (Ada Ellwoo) Tj", "2 20 Td (Something else) Tj", ""])
 def test_a_field_that_draws_something_else_says_what_it_holds(content):
     (page,) = Reader(engine="fake").read(drawing(content, "Widget", V=String("Ada Ellwood"), **TYPED))

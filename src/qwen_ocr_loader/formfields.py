@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHECKED = "☒"
 _WIDEST = 0.75  # of the field's height: no letter of its text is wider
-_PASSWORD = 1 << 13  # PDF 32000-1:2008, table 228
+_SEVERAL_LINES, _PASSWORD = 1 << 12, 1 << 13  # PDF 32000-1:2008, table 228
 
 
 class _Filled(NamedTuple):
@@ -126,10 +126,12 @@ def _value(form: Any, annotation: Any) -> str:
     if kind in (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON):
         return CHECKED if raw.FPDFAnnot_IsChecked(form, annotation) else ""
     written = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX)
-    if kind not in written or raw.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
+    flags = raw.FPDFAnnot_GetFormFieldFlags(form, annotation)
+    if kind not in written or flags & _PASSWORD:
         return ""
     # What a choice shows is the label of what is selected; its value may be a code.
     options = range(max(raw.FPDFAnnot_GetOptionCount(form, annotation), 0))
     selected = [n for n in options if raw.FPDFAnnot_IsOptionSelected(form, annotation, n)]
     labels = [_string(partial(raw.FPDFAnnot_GetOptionLabel, form, annotation, n)) for n in selected]
-    return ", ".join(labels) or _string(partial(raw.FPDFAnnot_GetFormFieldValue, form, annotation))
+    value = ", ".join(labels) or _string(partial(raw.FPDFAnnot_GetFormFieldValue, form, annotation))
+    return value if flags & _SEVERAL_LINES else " ".join(value.split())
