@@ -230,6 +230,11 @@ def until(true: Callable[[], bool], seconds: float = 2.0) -> bool:
     return true()
 
 
+def threads() -> set[threading.Thread]:
+    """Those that run; to be compared by ``<=``, as some of before may end meanwhile."""
+    return set(threading.enumerate())
+
+
 def open_files() -> list[str]:
     """Names of the TIFFs that this process has open, where the system tells."""
     folder = Path("/proc/self/fd")
@@ -242,11 +247,11 @@ def open_files() -> list[str]:
 
 def left(server: DashScopeServer, before: set[threading.Thread]) -> dict[str, Any]:
     """What a way left behind that it should not have."""
-    until(lambda: not server._writers and set(threading.enumerate()) <= before)
+    until(lambda: not server._writers and threads() <= before)
     traces = {
         "requests": server.in_flight,
         "connections": len(server._writers),
-        "threads": [thread.name for thread in set(threading.enumerate()) - before],
+        "threads": [thread.name for thread in threads() - before],
         "files": open_files(),
     }
     return {name: trace for name, trace in traces.items() if trace}
@@ -280,7 +285,7 @@ def six_pages(folder: Path) -> Path:
 
 def trace(way: str, opened: Any, server: DashScopeServer) -> dict[str, Any]:
     """Try one way, and tell what it left."""
-    before, began, error = set(threading.enumerate()), time.monotonic(), None
+    before, began, error = threads(), time.monotonic(), None
     with Stderr() as stderr:
         try:
             run(getattr(Ways(), way), opened)

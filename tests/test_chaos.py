@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-import threading
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -133,7 +132,7 @@ def ends(reader, pages, numbers):
 
 def check_nothing_left(server, threads):
     assert leaving.until(lambda: not server.in_flight and not server._writers)
-    assert threading.active_count() <= threads
+    assert leaving.until(lambda: leaving.threads() <= threads)
 
 
 def check_bill(billed, plan, good):
@@ -148,7 +147,7 @@ def check_chaos(plan, how, concurrency, cached):
     numbers, wanted = range(len(plan)), [expected(schedule) for schedule in plan]
     folder = tempfile.TemporaryDirectory() if cached else nullcontext(None)
     with folder as cache, DashScopeServer(chaotic(plan)) as server:
-        threads = threading.active_count()
+        threads = leaving.threads()
         reader = reader_for(server.base_url, on_error="placeholder", concurrency=concurrency, cache=cache)
         pages = gathered(reader, numbers, how)
         assert ends(reader, pages, numbers) == wanted
@@ -188,7 +187,7 @@ def test_an_answer_that_never_ends_is_given_up(how):
     """Every piece of it comes in time: only ``deadline`` ends it."""
     plan = {0: ok(), 1: Answer(piece=1, pause=0.05), 2: ok()}
     with DashScopeServer(lambda asked: plan[asked.images[0].number]) as server:
-        threads, retry = threading.active_count(), Retry(attempts=ATTEMPTS, first=0.01, deadline=1.0)
+        threads, retry = leaving.threads(), Retry(attempts=ATTEMPTS, first=0.01, deadline=1.0)
         reader = reader_for(server.base_url, on_error="placeholder")
         reader = reader_for(server.base_url, engine=replace(reader.engine, retry=retry), on_error="placeholder")
         began = time.monotonic()

@@ -2,12 +2,12 @@
 
 import asyncio
 import gc
-import threading
 import time
 import warnings
 
 import pytest
 
+import leaving
 from dashscope_reading import KEY, PAGE, engine_for, frames, read, serving
 from dashscope_scenarios import by_page, ok, slow
 from qwen_ocr_loader import Reader
@@ -32,25 +32,25 @@ async def test_cancelling_leaves_no_request_running(server):
 
 
 def test_no_thread_or_connection_is_left(server):
-    before = threading.active_count()
+    before = leaving.threads()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read(engine_for(server))
         read(engine_for(server), how="async")
         gc.collect()
-    assert threading.active_count() == before
+    assert leaving.until(lambda: leaving.threads() <= before)
 
 
 def test_leaving_a_sync_loop_ends_its_requests_at_once(server, tmp_path):
 
     server.script = by_page({0: ok()}, otherwise=slow(60))
-    before, started = threading.active_count(), time.monotonic()
+    before, started = leaving.threads(), time.monotonic()
     for page in Reader(engine=engine_for(server), task="multi_lan", concurrency=4).read(frames(tmp_path, 9)):
         assert page.page == 0
         break
     gc.collect()
     assert time.monotonic() - started < 30
-    assert threading.active_count() == before
+    assert leaving.until(lambda: leaving.threads() <= before)
     assert {exchange.outcome for exchange in server.generations} <= {"sent", "gone"}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import leaving
 from qwen_ocr_loader import FakeEngine, Line, PageResult, Quad, Reader, Usage
 from qwen_ocr_loader.errors import (
     DamagedSource,
@@ -147,13 +148,13 @@ def test_a_reader_reads_twice_and_interleaved(tiff):
 
 
 def test_closing_early_releases_file_and_threads(tiff):
-    before = threading.active_count()
+    before = leaving.threads()
     pages = Reader(engine=FakeEngine(delay=0.01)).read(tiff)
     next(pages)
     pages.close()
     gc.collect()
     tiff.unlink()
-    assert threading.active_count() == before
+    assert leaving.until(lambda: leaving.threads() <= before)
 
 
 async def test_leaving_an_async_loop_cancels_what_is_in_flight(tiff):
