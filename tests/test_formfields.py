@@ -10,6 +10,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from draw_pdfs import Sheet, pdf, text
 from qwen_ocr_loader import Reader
+from qwen_ocr_loader.pages import open_pages
+from qwen_ocr_loader.source import find
 
 
 def form(rotation: int = 0) -> bytes:
@@ -138,6 +140,18 @@ def test_a_field_of_several_lines_that_draws_nothing_has_a_box_for_each():
     boxes = {line.text: line.quad.bounds for line in page.lines}
     assert list(boxes) == ["Name:", "Ada Ellwood", "Norway", "Country:"]
     assert [boxes["Ada Ellwood"].top * 600, boxes["Norway"].bottom * 600] == pytest.approx([600 - 514, 600 - 470])
+
+
+def test_a_field_off_the_page_leaves_a_blank_page_blank():
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf(Sheet("")))) as made:
+        field = made.make_indirect(annotation("Widget", [-300, 470, -200, 490], V=String("Ada"), **TYPED))
+        made.pages[0].Annots = pikepdf.Array([field])
+        made.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]))
+        made.save(out)
+    with open_pages(next(find(out.getvalue())).open()) as pages:
+        layer = pages.page(0).text_layer
+    assert (layer.sound, layer.reason, layer.boxes) == (True, "blank", ())
 
 
 def test_a_field_of_one_line_has_one_box():

@@ -11,25 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_ocr_loader.repeats import RepeatWatch, cut, find_repeat
+from text_boxes import WORDS as FEW_WORDS
 
-WORDS = (
-    "harbour",
-    "lantern",
-    "winter",
-    "market",
-    "quiet",
-    "river",
-    "seven",
-    "bridges",
-    "boats",
-    "wait",
-    "rain",
-    "under",
-    "stone",
-    "garden",
-    "letter",
-    "north",
-)
+WORDS = (*FEW_WORDS, "stone", "garden", "letter", "north")
 
 
 def prose(count: int, seed: int = 1) -> str:

@@ -92,14 +92,15 @@ def _terminable() -> Iterator[None]:
     def end(*_: object) -> None:
         raise _Terminated
 
-    if threading.current_thread() is not threading.main_thread():  # no other hears signals
+    is_main = threading.current_thread() is threading.main_thread()  # no other thread hears signals
+    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # it is ignored, or somebody else's to handle
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _log_to_stderr(level: int) -> None:

@@ -62,7 +62,7 @@ class _Filled(NamedTuple):
 
 
 def value_boxes(document: PDFDocument, number: int, page: Any, frame: PageFrame) -> list[tuple[TextBox, ...]]:
-    """What is filled into a loaded page, where it stands: the lines of each field. Call inside ``document.page``.
+    """What is filled into a loaded page, where it stands: each field's lines. Call inside ``document.page``.
 
     Args:
         document: Whose page it is.
@@ -74,7 +74,8 @@ def value_boxes(document: PDFDocument, number: int, page: Any, frame: PageFrame)
     texts = {one.number for one in filled if one.lines != [CHECKED]}
     drawn = drawn_boxes(document, number, page, frame, texts) if texts else ()
     placed = [(*_middle(box), box) for box in drawn]
-    return [one.as_drawn(frame, placed) or tuple(one.shared_out(frame)) for one in filled]
+    fields = (one.as_drawn(frame, placed) or tuple(one.shared_out(frame)) for one in filled)
+    return [lines for lines in fields if lines]
 
 
 def _middle(box: TextBox) -> tuple[float, float]:

@@ -86,7 +86,7 @@ class TextLayer:
         Where the text is not sound the page is drawn and recognised, values and all.
 
         Args:
-            values: The lines of each field.
+            values: The lines of each field; at least one.
             stamps: Lines of stamps and signatures.
         """
         if not (values or stamps) or not (self.sound or self.boxes):
@@ -98,7 +98,7 @@ class TextLayer:
             boxes[at:at] = lines
             bounds[at:at] = [line.quad.bounds for line in lines]
 
-        for lines in filter(None, values):
+        for lines in values:
             at = _after_its_row(lines[0].quad.bounds, bounds)
             insert(len(boxes) if at is None else at, lines)
         for stamp in stamps:
